@@ -1,0 +1,110 @@
+import type { ErrorCode } from './errors.ts';
+
+/**
+ * One first-level element of a stream, in flight.
+ * `xml` stands alone: it declares every namespace and carries every xml:lang that it needs (RFC 6120 §4.8, RFC 7395 §3.3.3).
+ */
+export interface Stanza {
+  readonly xml: string;
+  /** Local name of the root element. */
+  readonly name: string;
+  /** Namespace of the root element. */
+  readonly ns: string;
+  /** Length of `xml` in UTF-8 bytes. */
+  readonly bytes: number;
+}
+
+/** What a server's (or an <open/>'s) stream header says (RFC 6120 §4.7). Values are decoded, not raw text. */
+export interface StreamHeader {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly id?: string | undefined;
+  readonly version?: string | undefined;
+  readonly lang?: string | undefined;
+}
+
+/** What the client asks of a new stream. */
+export interface StreamRequest {
+  readonly transport: 'bosh' | 'websocket';
+  /** The XMPP domain, normalised (lower case, A-labels, no trailing dot). */
+  readonly to: string;
+  /** The client's declared JID: a hint for the server, never an identity (XEP-0124 §7.1). */
+  readonly from?: string | undefined;
+  readonly lang?: string | undefined;
+  /** The address that the client's connection came from. */
+  readonly clientAddress: string;
+}
+
+/** Attributes that a client may give anew when it restarts a stream (XEP-0206 §5, RFC 7395 §3.7). */
+export interface RestartAttributes {
+  readonly from?: string | undefined;
+  readonly lang?: string | undefined;
+}
+
+/** Why a stream is over. Absent where this type is optional: an orderly close without an error. */
+export interface StreamEnd {
+  readonly code: ErrorCode;
+  /** For the operator's log; never shown to a client. */
+  readonly detail?: string | undefined;
+  /** A stream error to pass on whole. */
+  readonly error?: Stanza | undefined;
+  /** True where the far side must see a broken connection, not an orderly end, so that XEP-0198 can resume (§5, §7). */
+  readonly unclean?: boolean | undefined;
+}
+
+/** The client's side of one stream: what a connector may do to it. */
+export interface Downstream {
+  /** The server's header is here; called again after each restart. */
+  opened(header: StreamHeader): void;
+  deliver(stanza: Stanza): void;
+  /** The server side is over. Called once; nothing may follow. */
+  closed(end?: StreamEnd): void;
+  /** The server takes no more for now: stop sending soon. */
+  pause(): void;
+  resume(): void;
+}
+
+/** The server's side of one stream: what the gateway may do to it. */
+export interface Upstream {
+  send(stanza: Stanza): void;
+  /** A new stream on the same connection, after SASL (RFC 6120 §4.3.3). */
+  restart(attributes?: RestartAttributes): void;
+  /** Ends the stream: orderly, or as `end` says. Idempotent; `Downstream.closed` follows. */
+  close(end?: StreamEnd): void;
+  /** The client takes no more for now: stop reading. */
+  pause(): void;
+  resume(): void;
+}
+
+/** Opens upstreams. The default one speaks XMPP over TCP; a custom one may speak anything. */
+export interface Connector {
+  readonly name: string;
+  /** Returns at once; what happens is told to `client`. Throws `GatewayError` where the request is refused outright. */
+  connect(request: StreamRequest, client: Downstream): Upstream;
+  stop?(): Promise<void>;
+}
+
+/** One place to try. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  /** `direct`: TLS first. `starttls`: required and verified. `optional`: used where offered. `none`: clear text. */
+  readonly tls: 'direct' | 'starttls' | 'optional' | 'none';
+  /** True where the configuration names this target: special addresses are then allowed. */
+  readonly trusted: boolean;
+}
+
+/** Yields where to try, best first. */
+export interface Lookup {
+  targets(domain: string, signal: AbortSignal): AsyncIterable<Target>;
+}
+
+/** A logger in pino's shape. */
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,0 +1,84 @@
+import { NS } from './ns.ts';
+import { DEFAULT_XML_LIMITS, RestrictedParser, type XmlLimits } from './reader.ts';
+import { escapeAttribute, escapeText } from './write.ts';
+
+/** What was limited when the text was read the first time is not limited again. */
+const READ_BEFORE: XmlLimits = {
+  ...DEFAULT_XML_LIMITS,
+  maxDepth: 100_000,
+  maxAttributes: 100_000,
+  maxNameLength: 10_000_000,
+};
+
+interface Frame {
+  readonly name: string;
+  /** Prefix → namespace as written so far; the default under ''. */
+  readonly scope: ReadonlyMap<string, string>;
+  /** True where the default namespace in force is the root's own, which is BOSH's and means jabber:client. */
+  readonly legacy: boolean;
+}
+
+/**
+ * Writes a stand-alone element anew with the prefixes that clients and servers match by name: none for jabber:client,
+ * `stream` for the streams namespace (RFC 6120 §4.8.5; conformance D2, A-31). The rare way: other elements pass as they came.
+ *
+ * `legacyRoot`: the root's own default namespace is BOSH's and means jabber:client, for it and all who inherit it; a
+ * declaration of BOSH's namespace further down is data (NS-02, NSV-04, NSV-05).
+ */
+export function rewrite(xml: string, legacyRoot = false): string {
+  let out = '';
+  let inOpenTag = false;
+  const frames: Frame[] = [];
+
+  const endOpenTag = (): void => {
+    if (inOpenTag) out += '>';
+    inOpenTag = false;
+  };
+  const parser = new RestrictedParser(
+    {
+      open(tag) {
+        endOpenTag();
+        const parent = frames.at(-1);
+        const scope = new Map(parent?.scope);
+        let declarations = '';
+        const bind = (prefix: string, ns: string): void => {
+          if (prefix === 'xml' || (scope.get(prefix) ?? '') === ns) return;
+          scope.set(prefix, ns);
+          declarations += ` ${prefix === '' ? 'xmlns' : `xmlns:${prefix}`}='${escapeAttribute(ns)}'`;
+        };
+
+        const legacy = parent === undefined ? legacyRoot : parent.legacy && tag.ns[''] === undefined;
+        const ns = legacy && tag.prefix === '' && tag.uri === NS.httpbind ? NS.client : tag.uri;
+        const prefix = ns === NS.client ? '' : ns === NS.streams ? 'stream' : tag.prefix;
+        bind(prefix, ns);
+        for (const declared in tag.ns) {
+          if (declared !== '' && declared !== prefix) bind(declared, tag.ns[declared] as string);
+        }
+        let attributes = '';
+        for (const key in tag.attributes) {
+          const attribute = tag.attributes[key] as (typeof tag.attributes)[string];
+          if (attribute.prefix === 'xmlns' || attribute.name === 'xmlns') continue;
+          if (attribute.prefix !== '') bind(attribute.prefix, attribute.uri);
+          attributes += ` ${attribute.name}='${escapeAttribute(attribute.value)}'`;
+        }
+        const name = prefix === '' ? tag.local : `${prefix}:${tag.local}`;
+        out += `<${name}${declarations}${attributes}`;
+        inOpenTag = true;
+        frames.push({ name, scope, legacy });
+      },
+      close() {
+        const { name } = frames.pop() as Frame;
+        out += inOpenTag ? '/>' : `</${name}>`;
+        inOpenTag = false;
+      },
+      text(text) {
+        if (text === '') return;
+        endOpenTag();
+        out += escapeText(text);
+      },
+    },
+    READ_BEFORE,
+  );
+  parser.write(xml).close();
+  return out;
+}

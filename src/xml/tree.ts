@@ -1,0 +1,58 @@
+import { DEFAULT_XML_LIMITS, RestrictedParser, type XmlLimits } from './reader.ts';
+
+/** An element as a tree. For the rare element that the gateway itself has to understand; stanzas in flight never become one. */
+export interface XmlElement {
+  readonly name: string;
+  readonly ns: string;
+  readonly prefix: string;
+  /** By qualified name as written, without declarations. */
+  readonly attributes: ReadonlyMap<string, string>;
+  readonly children: readonly (XmlElement | string)[];
+}
+
+/** Reads one stand-alone element. Throws `XmlError`. */
+export function parseTree(xml: string, limits: XmlLimits = DEFAULT_XML_LIMITS): XmlElement {
+  let root: XmlElement | undefined;
+  const open: { children: (XmlElement | string)[] }[] = [];
+  const parser = new RestrictedParser(
+    {
+      open(tag) {
+        const attributes = new Map<string, string>();
+        for (const key in tag.attributes) {
+          const attribute = tag.attributes[key] as (typeof tag.attributes)[string];
+          if (attribute.prefix !== 'xmlns' && attribute.name !== 'xmlns') attributes.set(attribute.name, attribute.value);
+        }
+        const element = { name: tag.local, ns: tag.uri, prefix: tag.prefix, attributes, children: [] };
+        open.at(-1)?.children.push(element);
+        root ??= element;
+        open.push(element);
+      },
+      close() {
+        open.pop();
+      },
+      text(text) {
+        if (text !== '') open.at(-1)?.children.push(text);
+      },
+    },
+    limits,
+  );
+  parser.write(xml).close();
+  return root as XmlElement;
+}
+
+/** The first child element with that name, in that namespace where one is given. */
+export function childOf(element: XmlElement, name: string, ns?: string): XmlElement | undefined {
+  for (const child of element.children) {
+    if (typeof child !== 'string' && child.name === name && (ns === undefined || child.ns === ns)) return child;
+  }
+  return undefined;
+}
+
+export function elementsOf(element: XmlElement): XmlElement[] {
+  return element.children.filter((child): child is XmlElement => typeof child !== 'string');
+}
+
+/** All character data directly inside the element. */
+export function textOf(element: XmlElement): string {
+  return element.children.filter((child): child is string => typeof child === 'string').join('');
+}

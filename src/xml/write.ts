@@ -1,0 +1,35 @@
+/** Escapes a value for an attribute in single or double quotes; line ends and tabs survive as references (XML 1.0 §3.3.3). */
+export function escapeAttribute(value: string): string {
+  return value.replace(/[&<>'"\t\n\r]/g, attributeEscape);
+}
+
+/** Escapes character data; a carriage return survives as a reference (XML 1.0 §2.11). */
+export function escapeText(text: string): string {
+  return text.replace(/[&<>\r]/g, attributeEscape);
+}
+
+function attributeEscape(character: string): string {
+  switch (character) {
+    case '&':
+      return '&amp;';
+    case '<':
+      return '&lt;';
+    case '>':
+      return '&gt;';
+    case "'":
+      return '&apos;';
+    case '"':
+      return '&quot;';
+    default:
+      return `&#${character.charCodeAt(0)};`;
+  }
+}
+
+/** ` name='value'` for each attribute that has a value. */
+export function attributes(values: Readonly<Record<string, string | number | undefined>>): string {
+  let out = '';
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) out += ` ${name}='${escapeAttribute(String(value))}'`;
+  }
+  return out;
+}
