@@ -1,18 +1,7 @@
+import type { Stanza } from '../xml/stanza.ts';
 import type { ErrorCode } from './errors.ts';
 
-/**
- * One first-level element of a stream, in flight.
- * `xml` stands alone: it declares every namespace and carries every xml:lang that it needs (RFC 6120 §4.8, RFC 7395 §3.3.3).
- */
-export interface Stanza {
-  readonly xml: string;
-  /** Local name of the root element. */
-  readonly name: string;
-  /** Namespace of the root element. */
-  readonly ns: string;
-  /** Length of `xml` in UTF-8 bytes. */
-  readonly bytes: number;
-}
+export type { Stanza };
 
 /** What a server's (or an <open/>'s) stream header says (RFC 6120 §4.7). Values are decoded, not raw text. */
 export interface StreamHeader {

@@ -1,44 +1,9 @@
 import { TextDecoder } from 'node:util';
 import { SaxesParser, type SaxesTagNS, type XMLDecl } from 'saxes';
+import { DEFAULT_XML_LIMITS, XmlError, type XmlLimits } from './limits.ts';
 import { NS } from './ns.ts';
 
-/** Why XML was refused; each is an RFC 6120 §4.9.3 stream error condition. */
-export type XmlErrorCode =
-  'not-well-formed' | 'restricted-xml' | 'unsupported-encoding' | 'policy-violation' | 'bad-format' | 'invalid-namespace';
-
-export class XmlError extends Error {
-  readonly code: XmlErrorCode;
-  constructor(code: XmlErrorCode, message: string) {
-    super(message);
-    this.name = 'XmlError';
-    this.code = code;
-  }
-}
-
-/** What one document or one first-level element may hold. */
-export interface XmlLimits {
-  /** UTF-8 bytes of one first-level element of a stream, or of a whole document. */
-  readonly maxBytes: number;
-  /** Open elements at once. The parser's cost grows with the square of it: keep it small. */
-  readonly maxDepth: number;
-  /** Attributes of one element, namespace declarations among them. */
-  readonly maxAttributes: number;
-  /** UTF-16 units of one element or attribute name. */
-  readonly maxNameLength: number;
-  /** Namespace declarations of the root: each may have to be copied to each of its children. */
-  readonly maxDeclarations: number;
-  /** First-level elements of one document. */
-  readonly maxChildren: number;
-}
-
-export const DEFAULT_XML_LIMITS: XmlLimits = {
-  maxBytes: 524_288,
-  maxDepth: 128,
-  maxAttributes: 128,
-  maxNameLength: 1024,
-  maxDeclarations: 32,
-  maxChildren: 1000,
-};
+export { DEFAULT_XML_LIMITS, XmlError, type XmlErrorCode, type XmlLimits } from './limits.ts';
 
 /** The namespaces and the language that an element inherits from what stands around it. */
 export interface Context {
@@ -390,7 +355,8 @@ export class StreamReader {
       this.#handlers.header(root);
       return;
     }
-    if (tag.uri === NS.streams && tag.local === 'stream') throw new XmlError('bad-format', 'stream header inside a stream');
+    if (tag.uri === NS.streams && tag.local === 'stream')
+      throw new XmlError('bad-format', 'stream header inside a stream');
     if (depth === 2) this.#builder = new SliceBuilder(tag, 0, this.#context);
     else this.#builder?.inside(tag);
   }

@@ -1,14 +1,7 @@
+import { READ_BEFORE } from './limits.ts';
 import { NS } from './ns.ts';
-import { DEFAULT_XML_LIMITS, RestrictedParser, type XmlLimits } from './reader.ts';
+import { RestrictedParser } from './reader.ts';
 import { escapeAttribute, escapeText } from './write.ts';
-
-/** What was limited when the text was read the first time is not limited again. */
-const READ_BEFORE: XmlLimits = {
-  ...DEFAULT_XML_LIMITS,
-  maxDepth: 100_000,
-  maxAttributes: 100_000,
-  maxNameLength: 10_000_000,
-};
 
 interface Frame {
   readonly name: string;

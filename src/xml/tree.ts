@@ -20,7 +20,8 @@ export function parseTree(xml: string, limits: XmlLimits = DEFAULT_XML_LIMITS): 
         const attributes = new Map<string, string>();
         for (const key in tag.attributes) {
           const attribute = tag.attributes[key] as (typeof tag.attributes)[string];
-          if (attribute.prefix !== 'xmlns' && attribute.name !== 'xmlns') attributes.set(attribute.name, attribute.value);
+          if (attribute.prefix !== 'xmlns' && attribute.name !== 'xmlns')
+            attributes.set(attribute.name, attribute.value);
         }
         const element = { name: tag.local, ns: tag.uri, prefix: tag.prefix, attributes, children: [] };
         open.at(-1)?.children.push(element);

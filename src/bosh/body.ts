@@ -1,0 +1,136 @@
+import { ERRORS, GatewayError, type ErrorCode } from '../core/errors.ts';
+import type { Stanza } from '../core/ports.ts';
+import { NS } from '../xml/ns.ts';
+import { XmlError, readDocument, type Slice, type XmlLimits } from '../xml/reader.ts';
+import { stanzaOf } from '../xml/stanza.ts';
+import { attributes } from '../xml/write.ts';
+
+/** One request as it stands in its `<body/>`: checked in form, not yet against any session. */
+export interface BodyRequest {
+  readonly sid: string | undefined;
+  readonly rid: number;
+  readonly type: 'terminate' | undefined;
+  /** Seconds. */
+  readonly pause: number | undefined;
+  readonly restart: boolean;
+  readonly payload: readonly Stanza[];
+  readonly lang: string | undefined;
+  /** The wrapper's other attributes, by `name` or `{namespace}name`. */
+  readonly attributes: ReadonlyMap<string, string>;
+}
+
+/** A request that was understood well enough to know whose it is, and breaks a rule: its session ends (conformance A-01). */
+export class BodyError extends GatewayError {
+  readonly sid: string | undefined;
+  constructor(error: GatewayError, sid: string | undefined) {
+    super(error.code, error.detail, { cause: error });
+    this.sid = sid;
+  }
+}
+
+/** Reads a request. Throws `GatewayError`, `BodyError` where sid and rid were in order; nothing of it counts (BOSH-BODY-06). */
+export function parseBody(bytes: Uint8Array, limits: XmlLimits): BodyRequest {
+  const { root, slices } = read(bytes, limits);
+  if (root.name !== 'body' || root.ns !== NS.httpbind) throw new GatewayError('bad-request', 'the root is no <body/>');
+  const { attributes: values, context } = root;
+  const sid = values.get('sid');
+  const rid = parseRid(values.get('rid'));
+  try {
+    return {
+      sid,
+      rid,
+      type: parseType(values.get('type')),
+      pause: parseNumber(values, 'pause', 65_535),
+      restart: parseBoolean(values.get(`{${NS.xbosh}}restart`)),
+      payload: slices.map(payloadOf),
+      lang: context.lang,
+      attributes: values,
+    };
+  } catch (error) {
+    throw error instanceof GatewayError ? new BodyError(error, sid) : error;
+  }
+}
+
+function read(bytes: Uint8Array, limits: XmlLimits) {
+  try {
+    return readDocument(bytes, 'children', limits);
+  } catch (error) {
+    if (!(error instanceof XmlError)) throw error;
+    const code = error.code === 'policy-violation' ? 'policy-violation' : 'bad-request';
+    throw new GatewayError(code, error.message, { cause: error });
+  }
+}
+
+function payloadOf(slice: Slice): Stanza {
+  const { name, ns, prefix } = slice;
+  // No namespace is nobody's (NSV-12); a wrapper inside the wrapper would become a stanza (X-38).
+  const isWrapper = ns === NS.httpbind && (prefix !== '' || name === 'body');
+  // The stream is the gateway's to open, describe and secure (NS-13, XBOSH-11).
+  const isStream = ns === NS.streams && name !== 'error';
+  const isNegotiation = (ns === NS.tls && name === 'starttls') || (ns === NS.compress && name === 'compress');
+  if (ns === '' || isWrapper || isStream || isNegotiation) {
+    throw new GatewayError('bad-request', `payload {${ns.slice(0, 80)}}${name.slice(0, 40)} is not allowed`);
+  }
+  return stanzaOf(slice);
+}
+
+/** A rid is a positive decimal integer up to 2^53 - 1 and nothing else (XEP-0124 §14.1): never coerced, never rounded. */
+function parseRid(text: string | undefined): number {
+  const rid = text !== undefined && /^[1-9]\d{0,15}$/.test(text) ? Number(text) : NaN;
+  if (!Number.isSafeInteger(rid)) throw new GatewayError('bad-request', 'rid is missing or malformed');
+  return rid;
+}
+
+/** `error` is a client's report of what we said, and changes nothing. */
+function parseType(text: string | undefined): 'terminate' | undefined {
+  if (text === undefined || text === 'error') return undefined;
+  if (text === 'terminate') return text;
+  throw new GatewayError('bad-request', 'unknown type');
+}
+
+/** xs:boolean (XBOSH-RESTART-07). */
+function parseBoolean(text: string | undefined): boolean {
+  if (text === undefined || text === 'false' || text === '0') return false;
+  if (text === 'true' || text === '1') return true;
+  throw new GatewayError('bad-request', 'not a boolean');
+}
+
+/** A decimal integer; above `clampTo` it becomes that, and what is no such number is refused (BOSH-SESSION-21). */
+export function parseNumber(values: ReadonlyMap<string, string>, name: string, clampTo: number): number | undefined {
+  const text = values.get(name);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,16}$/.test(text)) throw new GatewayError('bad-request', `${name} is no whole number`);
+  return Math.min(Number(text), clampTo);
+}
+
+/** A response body. `values` come escaped and in their order; the streams prefix is declared where it is used (XBOSH-01). */
+export function renderBody(
+  values: Readonly<Record<string, string | number | undefined>>,
+  payload: readonly Stanza[],
+): string {
+  const streams = payload.some(({ ns }) => ns === NS.streams) ? NS.streams : undefined;
+  const xbosh = Object.keys(values).some((name) => name.startsWith('xmpp:')) ? NS.xbosh : undefined;
+  const declarations = { xmlns: NS.httpbind, 'xmlns:stream': streams, 'xmlns:xmpp': xbosh };
+  const head = `<body${attributes({ ...declarations, ...values })}`;
+  if (payload.length === 0) return `${head}/>`;
+  return `${head}>${payload.map(({ xml }) => xml).join('')}</body>`;
+}
+
+/** A body that ends the session on a condition (XEP-0124 §17.2). */
+export function renderTerminate(condition: string | undefined, payload: readonly Stanza[] = []): string {
+  return renderBody({ type: 'terminate', condition }, payload);
+}
+
+/** The HTTP status that a client without `ver` gets for a condition; most have none (XEP-0124 §17.1). */
+export function legacyStatus(code: ErrorCode): number {
+  switch (ERRORS[code].bosh) {
+    case 'bad-request':
+      return 400;
+    case 'policy-violation':
+      return 403;
+    case 'item-not-found':
+      return 404;
+    default:
+      return 200;
+  }
+}

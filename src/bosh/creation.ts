@@ -1,0 +1,101 @@
+import { fromHint, languageTag, normaliseDomain } from '../core/domain.ts';
+import { GatewayError } from '../core/errors.ts';
+import { parseNumber, type BodyRequest } from './body.ts';
+
+export interface NegotiationSettings {
+  readonly maxWaitSeconds: number;
+  readonly maxHold: number;
+  readonly inactivitySeconds: number;
+  readonly maxInactivitySeconds: number;
+  readonly maxPauseSeconds: number;
+}
+
+/** What client and gateway agree on for the life of a session (XEP-0124 §7). Times in seconds. */
+export interface Agreement {
+  readonly to: string;
+  readonly from: string | undefined;
+  readonly lang: string | undefined;
+  readonly wait: number;
+  readonly hold: number;
+  readonly requests: number;
+  readonly inactivity: number;
+  readonly maxPause: number;
+  /** Undefined for a legacy client, which wants HTTP status codes (§17.1). */
+  readonly ver: string | undefined;
+  /** Content-Type of all answers. */
+  readonly content: string;
+  readonly polling: boolean;
+}
+
+/** The version of XEP-0124 that is spoken here. */
+const OWN_VERSION = [1, 11] as const;
+
+export const DEFAULT_CONTENT_TYPE = 'text/xml; charset=utf-8';
+
+/** Reads a session creation request. Throws `GatewayError`. */
+export function negotiate(request: BodyRequest, settings: NegotiationSettings): Agreement {
+  const values = request.attributes;
+  const ver = version(values.get('ver'));
+  const content = contentType(values.get('content'));
+  const hold = Math.min(holdOf(values), settings.maxHold);
+  const wait = Math.min(parseNumber(values, 'wait', 65_535) ?? settings.maxWaitSeconds, settings.maxWaitSeconds);
+  const polling = hold === 0 || wait === 0;
+  const to = normaliseDomain(values.get('to') ?? '');
+  if (to === undefined) throw new GatewayError('improper-addressing', 'to is missing or no domain');
+  return {
+    to,
+    from: fromHint(values.get('from'), to),
+    lang: languageTag(request.lang),
+    wait,
+    hold,
+    // Two at least, so that there is always one to send with (conformance A-05; stanza stalls with more).
+    requests: Math.max(hold + 1, 2),
+    inactivity: inactivityOf(values, polling, settings),
+    maxPause: settings.maxPauseSeconds,
+    ver,
+    content,
+    polling,
+  };
+}
+
+function holdOf(values: ReadonlyMap<string, string>): number {
+  const hold = parseNumber(values, 'hold', 256) ?? 1;
+  if (hold > 255) throw new GatewayError('bad-request', 'hold is above 255');
+  return hold;
+}
+
+/** A polling client is away between its polls, so it gets the longest period (XEP-0124 §10, §12). */
+function inactivityOf(values: ReadonlyMap<string, string>, polling: boolean, settings: NegotiationSettings): number {
+  const least = polling ? settings.maxInactivitySeconds : settings.inactivitySeconds;
+  const asked = parseNumber(values, 'inactivity', 65_535) ?? least;
+  return Math.min(Math.max(asked, least), settings.maxInactivitySeconds);
+}
+
+/** The lower of the two versions, both parts compared as integers: 1.6 < 1.11 (BOSH-SESSION-07). */
+function version(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(\d{1,5})\.(\d{1,5})$/.exec(text);
+  if (match === null) throw new GatewayError('bad-request', 'ver is malformed');
+  const [major, minor] = [Number(match[1]), Number(match[2])];
+  const isLower = major < OWN_VERSION[0] || (major === OWN_VERSION[0] && minor < OWN_VERSION[1]);
+  return isLower ? `${major}.${minor}` : OWN_VERSION.join('.');
+}
+
+/**
+ * The client may choose the type of the answers; only types that no browser takes for a page are granted, spelled by us.
+ * COMPAT(xmpp-prebind-php): `text/xml charset=utf-8`, without the semicolon.
+ */
+function contentType(text: string | undefined): string {
+  if (text === undefined) return DEFAULT_CONTENT_TYPE;
+  const match = /^(text\/xml|application\/xml|text\/plain)(\s*;?\s*charset\s*=\s*"?utf-?8"?)?\s*;?$/i.exec(text);
+  if (match === null) throw new GatewayError('bad-request', 'content is not allowed');
+  const type = (match[1] as string).toLowerCase();
+  return match[2] === undefined ? type : `${type}; charset=utf-8`;
+}
+
+/** What the creation answer says of the agreement (XEP-0124 §7.2, XEP-0206 §4). */
+export function announced(agreement: Agreement, sid: string): Record<string, string | number | undefined> {
+  const { wait, hold, requests, inactivity, maxPause, ver } = agreement;
+  const maxpause = maxPause > 0 ? maxPause : undefined;
+  return { sid, wait, requests, ver, inactivity, hold, maxpause, 'xmpp:restartlogic': 'true' };
+}

@@ -1,0 +1,73 @@
+/** A request that is processed and not answered. */
+export interface HeldRequest {
+  readonly rid: number;
+  /** When it must be answered at the latest, on the session's clock (ms). */
+  readonly deadline: number;
+  /** False once the client's connection is gone: then there is nobody to answer. */
+  readonly isAlive: boolean;
+  /** A pause request is answered without payload (XEP-0124 §10). */
+  readonly isBare: boolean;
+  /** The creation request waits for the stream features, polling or not (XEP-0206 §4). */
+  readonly isCreation: boolean;
+}
+
+/** All that decides when a request is answered. */
+export interface Holding {
+  /** Ascending by rid. */
+  readonly held: readonly HeldRequest[];
+  readonly hold: number;
+  /** `wait` or `hold` is 0: each request is answered at once (§12). */
+  readonly polling: boolean;
+  readonly hasPayload: boolean;
+  /** The client pauses: answer all it has open (§10). */
+  readonly isPausing: boolean;
+  /** The server takes no more: nothing is answered early, so that the client sends no more. */
+  readonly serverIsFull: boolean;
+  /** `asked`: the client ended the session. `told`: the server or the gateway did, and the client is to hear of it. */
+  readonly end: 'asked' | 'told' | undefined;
+  readonly now: number;
+}
+
+/** Which request is answered next, and with what. */
+export interface Answer {
+  readonly rid: number;
+  readonly content: 'payload' | 'nothing' | 'end';
+}
+
+/**
+ * The next request to answer, if one is to be answered now. Ask again after each. Always the oldest one: answers go out in
+ * rid order (XEP-0124 §8, §14.2).
+ */
+export function nextAnswer(state: Holding): Answer | undefined {
+  const { held, hasPayload } = state;
+  const oldest = held[0];
+  const alive = held.reduce((count, { isAlive }) => count + Number(isAlive), 0);
+  if (oldest === undefined || alive === 0) return undefined;
+  const { rid } = oldest;
+  // The client went on to a higher rid: it will not ask for this one again, and if it does, it was empty (BOSH-BRK-06).
+  if (!oldest.isAlive) return { rid, content: 'nothing' };
+
+  const payload: Answer = { rid, content: 'payload' };
+  const nothing: Answer = { rid, content: 'nothing' };
+  if (state.end !== undefined) {
+    // Strophe throws away what stands in a terminate body: so payload goes first, in a body of its own (conformance A-18).
+    const another = state.end === 'told' || alive > 1;
+    return hasPayload && another ? payload : { rid, content: 'end' };
+  }
+  if (hasPayload && !oldest.isBare) return payload;
+  if (state.isPausing) return nothing;
+  if (oldest.deadline <= state.now) return nothing;
+  if (state.polling && !oldest.isCreation) return nothing;
+  if (alive > state.hold && !oldest.isCreation && !state.serverIsFull) return nothing;
+  // A younger one's time may be up first: it cannot be answered before this one.
+  return held.some(({ isAlive, deadline }) => isAlive && deadline <= state.now) ? nothing : undefined;
+}
+
+/** When `nextAnswer` has to be asked again though nothing happens; undefined where nothing is held. */
+export function nextDeadline(held: readonly Pick<HeldRequest, 'deadline' | 'isAlive'>[]): number | undefined {
+  let earliest: number | undefined;
+  for (const { isAlive, deadline } of held) {
+    if (isAlive && (earliest === undefined || deadline < earliest)) earliest = deadline;
+  }
+  return earliest;
+}

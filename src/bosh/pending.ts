@@ -1,0 +1,73 @@
+import type { Stanza } from '../core/ports.ts';
+import { renderBody, type BodyRequest } from './body.ts';
+import type { HeldRequest } from './holder.ts';
+
+/** One HTTP request that waits for its answer. */
+export interface Exchange {
+  /** Answers with HTTP 200 unless another status is given. Called once. */
+  answer(body: string, contentType: string, status?: number): void;
+  /** `lost` is called where the connection dies first: before an answer, or before it was written out. */
+  onLost(lost: () => void): void;
+}
+
+/** A request in the window: parked before its turn, held after it. */
+export class Pending implements HeldRequest {
+  readonly rid: number;
+  readonly request: BodyRequest;
+  readonly isCreation: boolean;
+  deadline: number;
+  #exchange: Exchange | undefined;
+  readonly #onLost: () => void;
+
+  /** `onLost`: the client's connection died; the request stays open for a repeat. */
+  constructor(request: BodyRequest, exchange: Exchange, deadline: number, onLost: () => void, isCreation = false) {
+    this.rid = request.rid;
+    this.request = request;
+    this.deadline = deadline;
+    this.isCreation = isCreation;
+    this.#onLost = onLost;
+    this.attach(exchange);
+  }
+
+  get isAlive(): boolean {
+    return this.#exchange !== undefined;
+  }
+
+  get isBare(): boolean {
+    return this.request.pause !== undefined;
+  }
+
+  get exchange(): Exchange | undefined {
+    return this.#exchange;
+  }
+
+  /** The connection on which the answer is awaited from now on. */
+  attach(exchange: Exchange): void {
+    this.#exchange = exchange;
+    exchange.onLost(() => {
+      if (this.#exchange !== exchange) return;
+      this.#exchange = undefined;
+      this.#onLost();
+    });
+  }
+
+  /** Takes the connection away, to be answered by the caller. */
+  detach(): Exchange | undefined {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    return exchange;
+  }
+
+  /** Asks the client to come again with this and all it has open (XEP-0124 §17.3). The request itself is kept. */
+  turnAway(contentType: string): void {
+    this.detach()?.answer(renderBody({ type: 'error' }, []), contentType);
+  }
+}
+
+/** What a request was answered with, in a form that gives the same bytes again. */
+export interface PastAnswer {
+  readonly values: Readonly<Record<string, string | number | undefined>>;
+  readonly payload: readonly Stanza[];
+  /** The connection died before the answer was written out, and nobody has asked again. */
+  isLost: boolean;
+}

@@ -1,0 +1,99 @@
+/**
+ * What a rid means when it arrives (XEP-0124 §14):
+ * `accept`: the next one, process it. `park`: inside the window with a gap before it. `repeat`: came before and is not answered
+ * yet, so the newer connection takes the older one's place. `replay`: came before and was answered. `refuse`: break the session.
+ */
+export type Verdict = 'accept' | 'park' | 'repeat' | 'replay' | 'refuse';
+
+/** The request IDs of one session. Pure: it knows rids, the requests that wait for a gap to fill, and past answers. */
+export class RidWindow<Request, Answer> {
+  readonly #size: number;
+  readonly #maxReplayBytes: number;
+  #last: number;
+  readonly #parked = new Map<number, Request>();
+  readonly #open = new Set<number>();
+  readonly #answers = new Map<number, { answer: Answer; bytes: number }>();
+  #replayBytes = 0;
+
+  /** `first` is the rid of the creation request, which is received already; `size` is the session's `requests`. */
+  constructor(first: number, size: number, maxReplayBytes: number) {
+    this.#last = first;
+    this.#size = size;
+    this.#maxReplayBytes = maxReplayBytes;
+    this.#open.add(first);
+  }
+
+  /** The highest rid that was processed; all below it were too. */
+  get last(): number {
+    return this.#last;
+  }
+
+  get parkedCount(): number {
+    return this.#parked.size;
+  }
+
+  judge(rid: number): Verdict {
+    if (rid > this.#last + this.#size) return 'refuse';
+    if (this.#parked.has(rid) || this.#open.has(rid)) return 'repeat';
+    if (rid === this.#last + 1) return 'accept';
+    if (rid > this.#last) return 'park';
+    return this.#answers.has(rid) ? 'replay' : 'refuse';
+  }
+
+  /** The request with rid `last + 1` is processed from now on. */
+  accept(rid: number): void {
+    this.#last = rid;
+    this.#open.add(rid);
+  }
+
+  park(rid: number, request: Request): void {
+    this.#parked.set(rid, request);
+  }
+
+  parked(rid: number): Request | undefined {
+    return this.#parked.get(rid);
+  }
+
+  allParked(): Iterable<Request> {
+    return this.#parked.values();
+  }
+
+  /** The parked request whose turn it is now, taken out; undefined while there is a gap. */
+  unpark(): Request | undefined {
+    const request = this.#parked.get(this.#last + 1);
+    if (request !== undefined) this.#parked.delete(this.#last + 1);
+    return request;
+  }
+
+  /** The answer was given; the newest `requests` of them, two at least, are kept for a repeat (§14.3, conformance A-08). */
+  answered(rid: number, answer: Answer, bytes: number): void {
+    this.#open.delete(rid);
+    this.#remember(rid, answer, bytes);
+    const keep = Math.max(this.#size, 2);
+    for (const [old, { bytes: size }] of this.#answers) {
+      const isNewest = this.#answers.size === 1;
+      if (isNewest || (this.#answers.size <= keep && this.#replayBytes <= this.#maxReplayBytes)) break;
+      this.#answers.delete(old);
+      this.#replayBytes -= size;
+    }
+  }
+
+  answerTo(rid: number): Answer | undefined {
+    return this.#answers.get(rid)?.answer;
+  }
+
+  /** Past answers, the newest rid first. */
+  newestAnswers(): [rid: number, answer: Answer][] {
+    return [...this.#answers].map(([rid, { answer }]): [number, Answer] => [rid, answer]).reverse();
+  }
+
+  /** Another answer is given to a repeat from now on. */
+  replaceAnswer(rid: number, answer: Answer, bytes: number): void {
+    if (this.#answers.has(rid)) this.#remember(rid, answer, bytes);
+  }
+
+  #remember(rid: number, answer: Answer, bytes: number): void {
+    this.#replayBytes += bytes - (this.#answers.get(rid)?.bytes ?? 0);
+    this.#answers.set(rid, { answer, bytes });
+  }
+}

@@ -1,0 +1,260 @@
+import { z } from 'zod';
+import { ConfigError, suggestion } from './config-error.ts';
+import { readAuthorities } from './authorities.ts';
+import { bytes, domainName, oneOf, originName, seconds, urlPath, whole, yesNo, yesNoUnset } from './fields.ts';
+
+const text = (expects: string) => z.string({ error: `must be ${expects}` }).min(1, { error: `must be ${expects}` });
+const HOST = 'a host name or an IP address';
+const PORT = 'a whole number from 1 to 65535';
+const TLS = 'one of direct, starttls, optional, none';
+const CA = 'a PEM file, or the PEM text itself';
+const ORIGINS = "'*' or a list of origins such as https://example.org";
+
+const listening = {
+  host: text(HOST).optional().meta({
+    description: 'The address to listen on. A reverse proxy on the same machine needs 127.0.0.1 only.',
+    expects: HOST,
+    otherwise: 'all interfaces',
+  }),
+  port: whole(
+    0,
+    65_535,
+    5280,
+    '',
+    'The port to listen on; 0 takes any free one. 5280 is where XMPP servers have BOSH.',
+  ),
+  path: urlPath('/http-bind/', 'Where BOSH is, with and without the final slash. WebSocket is spoken here too.'),
+  websocketPath: urlPath('/xmpp-websocket', 'Where WebSocket is.'),
+  requestSeconds: seconds(1, 3600, 30, 'A whole HTTP request must be in by then: slow ones hold a socket for nothing.'),
+  keepAliveSeconds: seconds(
+    0,
+    3600,
+    75,
+    'How long an idle HTTP connection stays open. Keep it above the idle time of the proxy in front, which otherwise answers 502 now and then.',
+  ),
+  drainSeconds: seconds(0, 600, 5, 'Shutdown ends by then: sessions are ended before, sockets that are left are cut.'),
+  logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', 'The least level that is logged.'),
+};
+
+const access = {
+  origins: z
+    .union([z.literal('*'), z.array(originName, { error: `must be ${ORIGINS}` })], { error: `must be ${ORIGINS}` })
+    .default('*')
+    .meta({
+      description: 'Web pages of which origins may use this gateway (CORS, and the Origin of a WebSocket).',
+      expects: ORIGINS,
+    }),
+  allowMissingOrigin: yesNo(
+    true,
+    'Whether clients without an Origin header may come in: native clients send none, browsers always do.',
+  ),
+  credentials: yesNo(
+    false,
+    'Whether browsers may send cookies and HTTP authentication, for a proxy in front that asks for them. Needs a list of `origins`.',
+  ),
+};
+
+/** The settings of one entry of `domains`. */
+export const domainShape = {
+  host: text(HOST).optional().meta({
+    description: 'The XMPP server of this domain. It is trusted wherever it lies, private addresses too.',
+    expects: HOST,
+    otherwise: 'found by DNS',
+  }),
+  port: z
+    .int({ error: `must be ${PORT}` })
+    .min(1, { error: `must be ${PORT}` })
+    .max(65_535, { error: `must be ${PORT}` })
+    .optional()
+    .meta({
+      description: 'Its port, where `host` fixes the server or DNS has no SRV record for the domain.',
+      expects: PORT,
+      otherwise: '5222, or 5223 with `tls` "direct"',
+    }),
+  tls: z
+    .enum(['direct', 'starttls', 'optional', 'none'], { error: `must be ${TLS}` })
+    .optional()
+    .meta({
+      description:
+        'direct: TLS from the first byte. starttls: required. optional: used where the server offers it. none: clear text. The certificate is verified for the XMPP domain, except with optional on this machine (loopback).',
+      expects: TLS,
+      otherwise: 'starttls; optional where `host` is this machine (loopback)',
+    }),
+  ca: text(CA).optional().meta({
+    description: 'The certificate authority to trust for this domain, instead of the well-known ones.',
+    expects: CA,
+    otherwise: 'the well-known authorities',
+  }),
+};
+
+// XEP-0368 §2 names no port, but 5223 is where direct TLS has always been.
+const domain = z
+  .strictObject(domainShape, { error: 'must be a table such as { host = "127.0.0.1", port = 5222 }' })
+  .transform((value) =>
+    value.tls === 'direct' && value.host !== undefined ? { ...value, port: value.port ?? 5223 } : value,
+  );
+
+const upstream = {
+  domains: z.record(domainName, domain, { error: 'must be a table: one entry for each XMPP domain' }).default({}).meta({
+    description: 'The XMPP domains with settings of their own, by name. Naming any means that only they are served.',
+    expects: 'a table: one entry for each XMPP domain',
+  }),
+  retiredDomains: z
+    .array(domainName, { error: 'must be a list of domains' })
+    .default([])
+    .meta({ description: 'Domains that were served once: clients are told host-gone.', expects: 'a list of domains' }),
+  serveOthers: yesNoUnset(
+    'true where `domains` is empty, otherwise false',
+    'Whether domains that are not named are served: localhost, and every public domain that DNS finds.',
+  ),
+  connectSeconds: seconds(0.1, 600, 10, 'All attempts to connect to an XMPP server together.'),
+  negotiateSeconds: seconds(0.1, 600, 15, 'Stream header, STARTTLS and features of the XMPP server.'),
+};
+
+const sessions = {
+  maxSessions: whole(1, 10_000_000, 20_000, 'sessions', 'Sessions at once; one more is refused as overload.'),
+  maxWaitSeconds: seconds(1, 3600, 60, 'The longest time a BOSH request is held. Many proxies cut at 60 s.'),
+  maxHold: whole(1, 16, 1, 'requests', 'The most BOSH requests held at once. stanza.js stalls with more than 1.'),
+  inactivitySeconds: seconds(1, 3600, 70, 'A BOSH session without any open request ends after this.'),
+  maxInactivitySeconds: seconds(1, 86_400, 160, 'The longest inactivity that a client may ask for.'),
+  maxPauseSeconds: seconds(0, 86_400, 120, 'The longest pause that a BOSH client may ask for (XEP-0124 §10).'),
+  creationWaitSeconds: seconds(
+    0,
+    60,
+    2,
+    'How long the answer that creates a BOSH session waits for the stream features: stanza.js and Pidgin need them there.',
+  ),
+  firstRequestSeconds: seconds(1, 3600, 30, 'A BOSH session without a second request ends after this.'),
+  authenticationSeconds: seconds(1, 3600, 60, 'A session that does not log in ends after this.'),
+  pingSeconds: seconds(0, 3600, 30, 'Between WebSocket pings; two without an answer end the session. 0 sends none.'),
+  openSeconds: seconds(0.1, 600, 10, 'The first <open/> must follow the WebSocket handshake within this.'),
+  openWaitSeconds: seconds(
+    0,
+    60,
+    1.5,
+    'How long the answer to <open/> waits for the header of the XMPP server; it is answered without one after that.',
+  ),
+  closeSeconds: seconds(0.1, 600, 5, 'Closing handshakes, with the client and with the XMPP server.'),
+};
+
+const limits = {
+  maxBodyBytes: bytes(
+    10_000,
+    1_048_576,
+    'One BOSH body or one WebSocket message. Avatars and OMEMO need much more than 100 kB.',
+  ),
+  maxStanzaBytes: bytes(
+    10_000,
+    524_288,
+    'One stanza from the XMPP server; a larger one ends the stream. RFC 6120 §13.12 asks for 10000 at least.',
+  ),
+  maxPayloads: whole(1, 1_000_000, 1000, 'elements', 'First-level elements in one BOSH body.'),
+  maxDepth: whole(8, 1000, 128, 'levels', 'Nesting of elements. The time to parse grows with the square of it.'),
+  maxAttributes: whole(16, 10_000, 128, 'attributes', 'Attributes of one element.'),
+  maxNameLength: whole(64, 65_536, 1024, 'characters', 'Length of one element or attribute name.'),
+  maxDeclarations: whole(8, 10_000, 32, 'declarations', 'Namespace declarations on one element.'),
+  maxQueuedBytes: bytes(1024, 262_144, 'Waiting for one client, before its XMPP server is no longer read.'),
+  maxResponseBytes: bytes(1024, 262_144, 'One BOSH answer. A single larger stanza still goes, alone.'),
+  maxReplayBytes: bytes(
+    1024,
+    1_048_576,
+    'Answers of one BOSH session that are remembered, to be sent again when a connection broke.',
+  ),
+  maxUpstreamBytes: bytes(1024, 262_144, 'Waiting for one XMPP server, before its client is paused.'),
+  maxUpstreamBacklogBytes: bytes(1024, 4_194_304, 'Waiting for one XMPP server, at which the session is ended.'),
+};
+
+/** The settings in the order of the documentation. */
+export const GROUPS = [
+  ['Listening', listening],
+  ['Who may come in', access],
+  ['XMPP servers', upstream],
+  ['Sessions and times', sessions],
+  ['Limits', limits],
+] as const;
+
+export const settingsShape = { ...listening, ...access, ...upstream, ...sessions, ...limits };
+
+type Shape = z.output<z.ZodObject<typeof settingsShape>>;
+
+/** Pairs of which the first must not be below the second. */
+const ATLEAST = [
+  ['maxInactivitySeconds', 'inactivitySeconds'],
+  ['maxWaitSeconds', 'creationWaitSeconds'],
+  ['maxReplayBytes', 'maxResponseBytes'],
+  ['maxUpstreamBacklogBytes', 'maxUpstreamBytes'],
+  ['maxUpstreamBacklogBytes', 'maxBodyBytes'],
+] as const satisfies readonly (readonly [keyof Shape, keyof Shape])[];
+
+function crossCheck({ value, issues }: z.core.ParsePayload<Shape>): void {
+  const refuse = (key: keyof Shape, message: string) =>
+    issues.push({ code: 'custom', path: [key], message, input: value[key] });
+  for (const [high, low] of ATLEAST) {
+    if (value[high] < value[low]) refuse(high, `must not be below \`${low}\` (${value[low]})`);
+  }
+  if (value.credentials && value.origins === '*') {
+    refuse('credentials', "needs a list of `origins`: browsers refuse credentials together with '*'");
+  }
+  const both = value.retiredDomains.find((name) => Object.hasOwn(value.domains, name));
+  if (both !== undefined) refuse('retiredDomains', `"${both}" is named in \`domains\` too: take it out of one of them`);
+}
+
+/** THE structure of the settings: types, defaults, units and texts. */
+export const settingsSchema = z
+  .strictObject(settingsShape, { error: 'must be an object' })
+  .check(crossCheck)
+  .transform((value) => ({ ...value, serveOthers: value.serveOthers ?? Object.keys(value.domains).length === 0 }));
+
+/** All settings, checked, with their defaults. `ca` holds PEM text, domains are normalised. */
+export type Settings = z.output<typeof settingsSchema>;
+/** The settings as an operator writes them. */
+export type SettingsInput = z.input<typeof settingsSchema>;
+
+function show(value: unknown): string {
+  const shown = value === undefined ? 'nothing' : typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  if (shown === undefined) return typeof value;
+  return shown.length > 60 ? `${shown.slice(0, 57)}...` : shown;
+}
+
+/** The value at a path of the input. */
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const key of path) value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+  return value;
+}
+
+function toConfigError(issue: z.core.$ZodIssue, input: unknown): ConfigError {
+  const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    const name = issue.keys[0] ?? '';
+    const known = Object.keys(path.length === 0 ? settingsShape : domainShape);
+    return new ConfigError(
+      [...path, name].join('.'),
+      `is no setting; ${suggestion(name, known, 'see docs/configuration.md')}`,
+    );
+  }
+  if (issue.code === 'invalid_key') {
+    return new ConfigError(
+      path.slice(0, -1).join('.'),
+      `each name must be a domain such as example.org, not ${show(path.at(-1))}`,
+    );
+  }
+  // A list has its own story to tell: the entry that is wrong, not the union around it.
+  if (issue.code === 'invalid_union' && Array.isArray(valueAt(input, issue.path))) {
+    const inner = issue.errors.flat().find((one) => one.path.length > 0);
+    if (inner !== undefined) return toConfigError({ ...inner, path: [...issue.path, ...inner.path] }, input);
+  }
+  const told = issue.code === 'custom' && !issue.message.startsWith('must be a');
+  return new ConfigError(
+    path.join('.'),
+    told ? issue.message : `${issue.message}, not ${show(valueAt(input, issue.path))}`,
+  );
+}
+
+/** Checks settings and fills in the defaults. Throws `ConfigError` for the first one that is wrong. */
+export function parseSettings(input: unknown): Settings {
+  const result = settingsSchema.safeParse(input ?? {});
+  if (result.success) return readAuthorities(result.data);
+  const [issue] = result.error.issues;
+  throw issue === undefined ? new ConfigError('', 'the settings are wrong') : toConfigError(issue, input);
+}

@@ -1,0 +1,122 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../core/clock.ts';
+import { respondAndClose, respondText } from './respond.ts';
+import { findPage, pathOf, type Page } from './router.ts';
+
+export interface ListenerSettings {
+  readonly host?: string | undefined;
+  readonly port: number;
+  readonly requestSeconds: number;
+  readonly keepAliveSeconds: number;
+}
+
+/** Takes over a connection that asks to be upgraded; false where the path is not its own. */
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer, pathname: string) => boolean;
+
+/** More of them, and Node drops some without a word (H-14). */
+const MAX_HEADERS = 100;
+const MAX_TARGET_LENGTH = 8192;
+
+/** The HTTP server: what every request must be before it reaches a page. */
+export class Listener {
+  readonly #settings: ListenerSettings;
+  readonly #pages: readonly Page[];
+  readonly #upgrade: UpgradeHandler;
+  readonly #server: Server;
+  #isDraining = false;
+
+  constructor(settings: ListenerSettings, pages: readonly Page[], upgrade: UpgradeHandler) {
+    this.#settings = settings;
+    this.#pages = pages;
+    this.#upgrade = upgrade;
+    this.#server = createServer(
+      {
+        // A slow sender is cut; a held answer is not, it counts from the last byte of the request (BOSH-HTTP-12).
+        requestTimeout: settings.requestSeconds * 1000,
+        headersTimeout: settings.requestSeconds * 1000,
+        connectionsCheckingInterval: Math.min(5000, settings.requestSeconds * 500),
+        // Longer than a proxy in front keeps its own (BOSH-HTTP-09).
+        keepAliveTimeout: settings.keepAliveSeconds * 1000,
+        maxHeaderSize: 16_384,
+        noDelay: true,
+      },
+      (request, response) => this.#handle(request, response),
+    );
+    this.#server.maxHeadersCount = 2 * MAX_HEADERS;
+    this.#server.on('upgrade', (request, socket, head) => this.#handleUpgrade(request, socket, head));
+    this.#server.on('connect', (_request, socket) => refuse(socket, '405 Method Not Allowed'));
+  }
+
+  /** The port in use, once started. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo | null)?.port ?? this.#settings.port;
+  }
+
+  /** Rejects with Node's own error where the port cannot be had. */
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ port: this.#settings.port, host: this.#settings.host }, () => {
+        this.#server.removeListener('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Answers from now on say that their connection ends, or clients would keep them open for ever. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Takes no more connections, lets answers that are on their way go out, then cuts what is left. */
+  stop(graceMs: number, clock: Clock): Promise<void> {
+    return new Promise((resolve) => {
+      const grace = clock.after(graceMs, () => this.#server.closeAllConnections());
+      this.#server.close(() => {
+        grace.cancel();
+        resolve();
+      });
+    });
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#isDraining) response.setHeader('Connection', 'close');
+    const fault = faultOf(request);
+    if (fault !== undefined) {
+      respondAndClose(response, fault[0], fault[1]);
+      return;
+    }
+    const pathname = pathOf(request.url);
+    const page = pathname === undefined ? undefined : findPage(this.#pages, pathname);
+    if (page === undefined || pathname === undefined) {
+      request.resume();
+      respondText(response, 404, 'There is nothing here.');
+      return;
+    }
+    page.handle(request, response, pathname);
+  }
+
+  #handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    const pathname = pathOf(request.url);
+    if (faultOf(request) !== undefined || pathname === undefined) refuse(socket, '400 Bad Request');
+    else if (!this.#upgrade(request, socket, head, pathname)) refuse(socket, '404 Not Found');
+  }
+}
+
+/** What Node's parser lets pass and HTTP does not (conformance C1). */
+function faultOf(request: IncomingMessage): [status: number, text: string] | undefined {
+  const { httpVersionMajor, httpVersionMinor, rawHeaders, url = '' } = request;
+  if (httpVersionMajor !== 1 || httpVersionMinor > 1) return [505, 'HTTP/1.1 is spoken here.'];
+  if (rawHeaders.length / 2 > MAX_HEADERS) return [431, 'Too many header fields.'];
+  if (url.length > MAX_TARGET_LENGTH) return [414, 'The request target is too long.'];
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  if (hosts > 1 || (hosts === 0 && httpVersionMinor === 1)) return [400, 'There must be one Host.'];
+  return undefined;
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}

@@ -1,0 +1,21 @@
+import type { ServerResponse } from 'node:http';
+
+/** Sends a whole answer: with its length, never chunked, so that proxies let it go at once (BOSH-HTTP-04). */
+export function respond(response: ServerResponse, status: number, contentType: string, body: string): void {
+  response.setHeader('Content-Type', contentType);
+  response.setHeader('Content-Length', Buffer.byteLength(body));
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Cache-Control', 'no-store');
+  response.writeHead(status).end(body);
+}
+
+/** One line of text for people and logs. */
+export function respondText(response: ServerResponse, status: number, text: string): void {
+  respond(response, status, 'text/plain; charset=utf-8', `${text}\n`);
+}
+
+/** An answer after which the connection is of no use: what the client still sends is not read. */
+export function respondAndClose(response: ServerResponse, status: number, text: string): void {
+  response.setHeader('Connection', 'close');
+  respondText(response, status, text);
+}

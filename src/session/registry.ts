@@ -1,0 +1,54 @@
+/** A session as the registry keeps it. */
+export interface Registered {
+  /** Unguessable; the sid of a BOSH session. */
+  readonly id: string;
+  /** Tells the client that the gateway stops, and ends the session; idempotent. */
+  shutDown(): void;
+}
+
+/** All living sessions of one gateway, and the count of their streams, which may outlive them by a closing handshake. */
+export class Registry {
+  readonly #sessions = new Map<string, Registered>();
+  streams = 0;
+  #total = 0;
+  #whenSettled: (() => void) | undefined;
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Sessions since the start. */
+  get total(): number {
+    return this.#total;
+  }
+
+  add(session: Registered): void {
+    this.#sessions.set(session.id, session);
+    this.#total++;
+  }
+
+  remove(session: Registered): void {
+    this.#sessions.delete(session.id);
+    this.settled();
+  }
+
+  get(id: string): Registered | undefined {
+    return this.#sessions.get(id);
+  }
+
+  all(): readonly Registered[] {
+    return [...this.#sessions.values()];
+  }
+
+  /** Resolves when neither a session nor a stream is left. */
+  whenSettled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenSettled = resolve;
+      this.settled();
+    });
+  }
+
+  settled(): void {
+    if (this.#sessions.size === 0 && this.streams === 0) this.#whenSettled?.();
+  }
+}

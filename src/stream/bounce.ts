@@ -1,0 +1,23 @@
+import type { Stanza } from '../core/ports.ts';
+import { READ_BEFORE } from '../xml/limits.ts';
+import { NS } from '../xml/ns.ts';
+import { parseTree } from '../xml/tree.ts';
+import { attributes } from '../xml/write.ts';
+
+/**
+ * The answer to a stanza whose client is gone, so that its sender learns of it (XEP-0206 §7): messages come back as
+ * recipient-unavailable, requests as service-unavailable. Undefined for what is never answered (RFC 6120 §8.3.1).
+ */
+export function bounce(stanza: Stanza): Stanza | undefined {
+  if (stanza.ns !== NS.client || (stanza.name !== 'message' && stanza.name !== 'iq')) return undefined;
+  const values = parseTree(stanza.xml, READ_BEFORE).attributes;
+  const type = values.get('type');
+  const isRequest = type === 'get' || type === 'set';
+  if (stanza.name === 'iq' ? !isRequest : type === 'error') return undefined;
+  const condition = stanza.name === 'iq' ? 'service-unavailable' : 'recipient-unavailable';
+  const errorType = stanza.name === 'iq' ? 'cancel' : 'wait';
+  const head = attributes({ type: 'error', id: values.get('id'), to: values.get('from'), from: values.get('to') });
+  const error = `<error type='${errorType}'><${condition} xmlns='${NS.stanzaErrors}'/></error>`;
+  const xml = `<${stanza.name} xmlns='${NS.client}'${head}>${error}</${stanza.name}>`;
+  return { xml, name: stanza.name, ns: NS.client, bytes: Buffer.byteLength(xml) };
+}

@@ -1,0 +1,65 @@
+import type { Stanza } from '../core/ports.ts';
+
+/**
+ * What waits for the client, in order. Bounded by back-pressure: above `maxBytes` the server is no longer read, so no more can
+ * gather than that, one read of its socket and one stanza (BOSH-PAY-14).
+ */
+export class Outbox {
+  readonly #maxBytes: number;
+  readonly #flow: (full: boolean) => void;
+  #waiting: Stanza[] = [];
+  #bytes = 0;
+  #full = false;
+
+  constructor(maxBytes: number, flow: (full: boolean) => void) {
+    this.#maxBytes = maxBytes;
+    this.#flow = flow;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  /** What waits, left where it is. */
+  peek(): readonly Stanza[] {
+    return this.#waiting;
+  }
+
+  push(stanza: Stanza): void {
+    this.#waiting.push(stanza);
+    this.#changed(stanza.bytes);
+  }
+
+  /** Puts back what a lost answer had taken, before all that came since (BOSH-BRK-06). */
+  putBack(stanzas: readonly Stanza[]): void {
+    this.#waiting = [...stanzas, ...this.#waiting];
+    this.#changed(stanzas.reduce((sum, { bytes }) => sum + bytes, 0));
+  }
+
+  /** Whole elements up to `maxBytes`, and at least one where there is one (BOSH-PAY-10). */
+  take(maxBytes: number): Stanza[] {
+    let count = 0;
+    let bytes = 0;
+    for (const stanza of this.#waiting) {
+      if (count > 0 && bytes + stanza.bytes > maxBytes) break;
+      count++;
+      bytes += stanza.bytes;
+    }
+    const taken = this.#waiting.splice(0, count);
+    this.#changed(-bytes);
+    return taken;
+  }
+
+  #changed(bytes: number): void {
+    this.#bytes += bytes;
+    // Half of the bound as the lower mark, so that a slow reader does not start and stop the server at each stanza.
+    const full = this.#full ? this.#bytes > this.#maxBytes / 2 : this.#bytes > this.#maxBytes;
+    if (full === this.#full) return;
+    this.#full = full;
+    this.#flow(full);
+  }
+}

@@ -1,0 +1,63 @@
+import { Resolver } from 'node:dns/promises';
+import type { Socket } from 'node:net';
+import type { Clock } from '../core/clock.ts';
+import type { Connector, Downstream, Logger, Lookup, StreamRequest, Target, Upstream } from '../core/ports.ts';
+import { dial } from './dial.ts';
+import { DomainLookup, type Endpoint } from './lookup.ts';
+import { checkServed, isLoopback, type PolicySettings } from './policy.ts';
+import { secure } from './tls.ts';
+import { XmppStream, type Dialer, type XmppStreamSettings } from './xmpp-stream.ts';
+
+export interface ConnectorSettings extends PolicySettings, XmppStreamSettings {
+  readonly domains: Readonly<Record<string, Endpoint>>;
+}
+
+/** The default connector: each client gets a TCP connection of its own to the XMPP server that it names. */
+export class XmppConnector implements Connector, Dialer {
+  readonly name = 'xmpp';
+  readonly #settings: ConnectorSettings;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #resolver = new Resolver({ timeout: 2000, tries: 2 });
+  readonly #lookup: Lookup;
+  readonly #streams = new Set<XmppStream>();
+
+  constructor(settings: ConnectorSettings, clock: Clock, log: Logger) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#log = log;
+    this.#lookup = new DomainLookup(settings.domains, this.#resolver);
+  }
+
+  connect(request: StreamRequest, client: Downstream): Upstream {
+    checkServed(request.to, this.#settings);
+    const stream = new XmppStream(request, client, this, this.#settings, this.#clock, this.#log);
+    this.#streams.add(stream);
+    void stream.connect();
+    return stream;
+  }
+
+  finished(stream: XmppStream): void {
+    this.#streams.delete(stream);
+  }
+
+  async stop(): Promise<void> {
+    for (const stream of this.#streams) stream.destroy();
+    this.#resolver.cancel();
+  }
+
+  targets(domain: string, signal: AbortSignal): AsyncIterable<Target> {
+    return this.#lookup.targets(domain, signal);
+  }
+
+  dial(target: Target, signal: AbortSignal): Promise<Socket> {
+    return dial(target, this.#resolver, signal);
+  }
+
+  secure(socket: Socket, target: Target, domain: string): Promise<Socket> {
+    const ca = Object.hasOwn(this.#settings.domains, domain) ? this.#settings.domains[domain]?.ca : undefined;
+    // What never leaves this machine may go in clear, so an unverified certificate takes nothing away (design decision 4).
+    const verify = target.tls !== 'optional' || ca !== undefined || !isLoopback(target.host);
+    return secure(socket, { domain, ca, verify, alpn: target.tls === 'direct' });
+  }
+}

@@ -1,0 +1,24 @@
+import { GatewayError } from '../core/errors.ts';
+import type { StreamHeader } from '../core/ports.ts';
+import { NS } from '../xml/ns.ts';
+import { XmlError, type RootTag } from '../xml/reader.ts';
+import { attributes } from '../xml/write.ts';
+
+/** Our stream header (RFC 6120 §4.7). Nothing of the client's is in it but these values, escaped. */
+export function renderHeader({ to, from, lang }: StreamHeader): string {
+  const namespaces = { xmlns: NS.client, 'xmlns:stream': NS.streams };
+  return `<?xml version='1.0'?><stream:stream${attributes({ ...namespaces, to, from, version: '1.0', 'xml:lang': lang })}>`;
+}
+
+/** The server's stream header. Throws `XmlError` for a root that is none, and `GatewayError` for a version below 1.0. */
+export function readHeader({ name, ns, attributes: values, context }: RootTag): StreamHeader {
+  if (name !== 'stream' || ns !== NS.streams || ![...context.namespaces.values()].includes(NS.client)) {
+    throw new XmlError('invalid-namespace', `the server's root is {${ns.slice(0, 80)}}${name.slice(0, 40)}`);
+  }
+  // A server before 1.0 sends no features, and so offers no way to log in (RFC 6120 §4.7.5).
+  const version = values.get('version');
+  if (version === undefined || !/^[1-9]\d*\.\d+$/.test(version)) {
+    throw new GatewayError('unsupported-version', `the server's stream has version ${version?.slice(0, 20) ?? 'none'}`);
+  }
+  return { from: values.get('from'), to: values.get('to'), id: values.get('id'), version, lang: context.lang };
+}

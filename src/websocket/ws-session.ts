@@ -1,0 +1,274 @@
+import type { RawData, WebSocket } from 'ws';
+import type { Timer } from '../core/clock.ts';
+import { fromHint, languageTag, normaliseDomain } from '../core/domain.ts';
+import { ERRORS, GatewayError, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
+import { randomId, shortId } from '../core/id.ts';
+import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
+import type { GatewayContext, SessionSettings } from '../session/context.ts';
+import { Session, type SessionOwner } from '../session/session.ts';
+import { streamError } from '../stream/stream-error.ts';
+import { NS } from '../xml/ns.ts';
+import type { XmlLimits } from '../xml/reader.ts';
+import { CLOSE, parseMessage, renderOpen } from './framing.ts';
+
+export interface WebSocketSessionSettings extends SessionSettings {
+  /** Limits of one message. */
+  readonly bodyXml: XmlLimits;
+  readonly openSeconds: number;
+  readonly openWaitSeconds: number;
+  readonly closeSeconds: number;
+  readonly pingSeconds: number;
+}
+
+/**
+ * `idle`: no `<open/>` from the client yet. `opening`: it waits for ours. `open`: elements flow. `closing`: the client has said
+ * `<close/>`, the server has not ended its stream. `ended`: nothing is sent any more but the closing handshake.
+ */
+type State = 'idle' | 'opening' | 'open' | 'closing' | 'ended';
+
+/** One WebSocket and its one XMPP stream (RFC 7395). */
+export class WebSocketSession implements SessionOwner {
+  readonly id = randomId();
+  readonly #socket: WebSocket;
+  readonly #context: GatewayContext;
+  readonly #settings: WebSocketSessionSettings;
+  readonly #clientAddress: string;
+  #state: State = 'idle';
+  #session: Session | undefined;
+  #to = '';
+  /** Waits for the client's `<open/>`, then for the server's header, at the end for the client's `<close/>`. */
+  #deadline: Timer;
+  #ping: Timer | undefined;
+  #unansweredPings = 0;
+  #isPaused = false;
+
+  constructor(socket: WebSocket, context: GatewayContext, settings: WebSocketSessionSettings, clientAddress: string) {
+    this.#socket = socket;
+    this.#context = context;
+    this.#settings = settings;
+    this.#clientAddress = clientAddress;
+    this.#deadline = context.clock.after(settings.openSeconds * 1000, () => this.#fail('connection-timeout'));
+    socket.on('message', (data: RawData, isBinary: boolean) => this.#message(data as Buffer, isBinary));
+    socket.on('pong', () => {
+      this.#unansweredPings = 0;
+    });
+    socket.on('error', (error) => {
+      context.log.debug({ session: shortId(this.id), reason: reasonOf(error) }, 'WebSocket protocol error');
+    });
+    socket.on('close', () => this.#gone());
+    const { pingSeconds } = settings;
+    if (pingSeconds > 0) this.#ping = context.clock.after(pingSeconds * 1000, () => this.#pingDue());
+  }
+
+  #message(data: Buffer, isBinary: boolean): void {
+    if (this.#state === 'ended') {
+      this.#answeredClose(data, isBinary);
+      return;
+    }
+    if (isBinary) {
+      // RFC 7395 §3.2: text only.
+      this.#hangUp(1003, { code: 'bad-format', detail: 'binary message' });
+      return;
+    }
+    try {
+      const message = parseMessage(data.toString(), this.#settings.bodyXml);
+      if (message.kind === 'open') this.#open(message.header);
+      else if (message.kind === 'close') this.#clientClose();
+      else if (message.kind === 'element') this.#element(message.stanza);
+    } catch (error) {
+      this.#fail(codeOf(error), reasonOf(error));
+    }
+  }
+
+  #open(header: StreamHeader): void {
+    if (this.#session === undefined) this.#openFirst(header);
+    else this.#restart(this.#session, header);
+  }
+
+  #openFirst({ to, from, version, lang }: StreamHeader): void {
+    this.#state = 'opening';
+    this.#deadline.cancel();
+    const domain = normaliseDomain(to ?? '');
+    if (domain === undefined) throw new GatewayError('improper-addressing', 'to is missing or no domain');
+    this.#to = domain;
+    if (version === undefined || !/^[1-9]\d{0,4}\.\d{1,5}$/.test(version))
+      throw new GatewayError('unsupported-version');
+    const request = {
+      transport: 'websocket' as const,
+      to: domain,
+      from: fromHint(from, domain),
+      lang: languageTag(lang),
+      clientAddress: this.#clientAddress,
+    };
+    this.#session = new Session(this.#context, this.#settings, request, this);
+    this.#session.open();
+    this.#awaitHeader();
+  }
+
+  /** RFC 7395 §3.7: a second `<open/>` is a stream restart, and nothing else. */
+  #restart(session: Session, { to, from, lang }: StreamHeader): void {
+    if (!session.stream.restartIsDue) throw new GatewayError('policy-violation', 'no stream restart is due');
+    if (to !== undefined && normaliseDomain(to) !== this.#to) {
+      throw new GatewayError('policy-violation', 'a restart may not change the domain');
+    }
+    this.#state = 'opening';
+    session.restart({ from: fromHint(from, this.#to), lang: languageTag(lang) });
+    this.#awaitHeader();
+  }
+
+  /** COMPAT(xmpp.js): it gives up after 2 s, so a slow server's `<open/>` is made here (WS-OPEN-05). */
+  #awaitHeader(): void {
+    if (this.#state !== 'opening') return;
+    this.#deadline = this.#context.clock.after(this.#settings.openWaitSeconds * 1000, () => this.#sendOpen());
+  }
+
+  #sendOpen(header: StreamHeader = {}): void {
+    this.#deadline.cancel();
+    this.#state = 'open';
+    const { from = this.#to === '' ? undefined : this.#to, id = randomId(), lang } = header;
+    this.#socket.send(renderOpen({ from, id, lang }));
+    this.#drain();
+  }
+
+  #element(stanza: Stanza): void {
+    if (this.#session === undefined) throw new GatewayError('bad-format', 'the first message is no <open/>');
+    if (this.#state === 'closing') return;
+    if (stanza.ns !== NS.streams) {
+      this.#session.send([stanza]);
+      return;
+    }
+    // The client reports a stream error: its stream is over on both sides (RFC 6120 §4.9.1.1, NSV-34).
+    this.#closeOrderly(1000);
+    this.#session.finish({ code: 'stream-error', error: stanza });
+  }
+
+  #clientClose(): void {
+    if (this.#state === 'closing') return;
+    if (this.#session === undefined) {
+      this.#closeOrderly(1000);
+      return;
+    }
+    // What the server still sends is delivered until it ends its stream (RFC 7395 §3.6).
+    this.#state = 'closing';
+    this.#session.stream.close();
+  }
+
+  onHeader(header: StreamHeader): void {
+    // Where it was too slow, ours went before; its features follow all the same.
+    if (this.#state === 'opening') this.#sendOpen(header);
+  }
+
+  onReadable(): void {
+    if (this.#state === 'open' || this.#state === 'closing') this.#drain();
+  }
+
+  /** Sends what waits, as fast as the client takes it: the rest stays in the outbox, and stops the server when that is full. */
+  #drain(): void {
+    const outbox = this.#session?.stream.outbox;
+    while (outbox !== undefined && !outbox.isEmpty && this.#socket.bufferedAmount <= this.#settings.maxQueuedBytes) {
+      for (const { xml } of outbox.take(1)) this.#socket.send(xml, () => outbox.isEmpty || this.onReadable());
+    }
+  }
+
+  onFlow(full: boolean): void {
+    this.#isPaused = full;
+    if (full) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  onEnd(end: StreamEnd | undefined): void {
+    const wasOpening = this.#state === 'opening';
+    if (this.#state === 'ended') return;
+    for (const { xml } of this.#session?.stream.outbox.take(Infinity) ?? []) if (!wasOpening) this.#socket.send(xml);
+    if (end === undefined && this.#state === 'closing') this.#endWith(1000);
+    else if (end === undefined) this.#endAndAwaitClose();
+    else if (end.unclean === true && !wasOpening) this.#lost(end);
+    else this.#fail(end.code, end.detail, end.error);
+  }
+
+  /** The client asked, or broke a rule: `<close/>` and the WebSocket's own handshake follow at once. */
+  #endWith(closeCode: number, end?: StreamEnd): void {
+    this.#closeOrderly(closeCode);
+    this.#session?.finish(end);
+  }
+
+  #closeOrderly(closeCode: number): void {
+    this.#end();
+    this.#socket.send(CLOSE);
+    this.#socket.close(closeCode);
+  }
+
+  /** The server ended the stream: the client may answer `<close/>` first (RFC 7395 §3.6). */
+  #endAndAwaitClose(): void {
+    this.#end();
+    this.#socket.send(CLOSE);
+    this.#deadline = this.#context.clock.after(this.#settings.closeSeconds * 1000, () => this.#socket.close(1000));
+    this.#session?.finish();
+  }
+
+  #answeredClose(data: Buffer, isBinary: boolean): void {
+    if (isBinary || data.length > 1024 || !data.includes('<close')) return;
+    this.#deadline.cancel();
+    this.#socket.close(1000);
+  }
+
+  /** The server was lost: no `<close/>`, so that a client with stream management resumes (WS-CLOSE-05, conformance A-27). */
+  #lost(end: StreamEnd): void {
+    const error = this.#session?.stream.isManaged === true ? undefined : streamError(ERRORS[end.code].stream);
+    this.#end();
+    if (error !== undefined) this.#socket.send(error.xml);
+    this.#hangUp(ERRORS[end.code].close, end);
+  }
+
+  /** The stream ends with an error, said before anything is closed; an `<open/>` goes in front of it where none went (§3.5). */
+  #fail(code: ErrorCode, detail?: string, error?: Stanza): void {
+    if (this.#state === 'ended') return;
+    if (this.#state === 'idle' || this.#state === 'opening') this.#sendOpen();
+    this.#socket.send((error ?? streamError(ERRORS[code].stream)).xml);
+    const entry = ERRORS[code];
+    if (this.#session === undefined) {
+      this.#context.log[entry.level]({ client: this.#clientAddress, code, detail }, 'WebSocket refused');
+    }
+    this.#endWith(entry.close, { code, detail });
+  }
+
+  /** Closes the WebSocket without a word of XMPP. */
+  #hangUp(closeCode: number, end: StreamEnd): void {
+    this.#end();
+    this.#socket.close(closeCode);
+    this.#session?.finish(end);
+  }
+
+  #end(): void {
+    this.#state = 'ended';
+    this.#deadline.cancel();
+    this.#ping?.cancel();
+    // A paused socket would never see the client's closing frame.
+    if (this.#isPaused) this.#socket.resume();
+  }
+
+  /** The WebSocket is closed, by whomever. */
+  #gone(): void {
+    const wasClosing = this.#state === 'closing';
+    this.#end();
+    this.#session?.finish(wasClosing ? undefined : { code: 'client-gone' });
+  }
+
+  #pingDue(): void {
+    // A client that we do not read cannot be heard.
+    if (!this.#isPaused && this.#unansweredPings++ >= 2) {
+      this.#socket.terminate();
+      return;
+    }
+    this.#socket.ping();
+    this.#ping?.restart();
+  }
+
+  onUnauthenticated(): void {
+    this.#fail('connection-timeout', 'not authenticated in time');
+  }
+
+  shutDown(): void {
+    this.#fail('system-shutdown');
+  }
+}

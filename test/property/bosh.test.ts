@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import * as fc from 'fast-check';
+import { nextAnswer, nextDeadline, type HeldRequest, type Holding } from '../../src/bosh/holder.ts';
+import { RidWindow } from '../../src/bosh/window.ts';
+import { BoshModel } from '../support/bosh-model.ts';
+
+type Step = (model: BoshModel) => void;
+
+const which = fc.nat({ max: 7 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<Step>((model) => model.ask()) },
+  {
+    weight: 5,
+    arbitrary: which.map(
+      (n): Step =>
+        (model) =>
+          model.arrive(n),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: which.map(
+      (n): Step =>
+        (model) =>
+          model.drop(n),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: which.map(
+      (n): Step =>
+        (model) =>
+          model.repeat(n),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: which.map(
+      (n): Step =>
+        (model) =>
+          model.kill(n),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: which.map(
+      (n): Step =>
+        (model) =>
+          model.writeOut(n),
+    ),
+  },
+  {
+    weight: 4,
+    arbitrary: which.map(
+      (n): Step =>
+        (model) =>
+          model.read(n),
+    ),
+  },
+  { weight: 3, arbitrary: fc.constant<Step>((model) => model.data()) },
+  { weight: 1, arbitrary: fc.constant<Step>((model) => model.flow()) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(0, 1000, 30_000).map(
+      (ms): Step =>
+        (model) =>
+          model.pass(ms),
+    ),
+  },
+);
+
+/** A whole life of a session: whatever the network did, then a good network. */
+function live(hold: number, steps: readonly Step[]): BoshModel {
+  const model = new BoshModel(hold);
+  for (const take of steps) {
+    take(model);
+    model.check();
+  }
+  model.settle();
+  return model;
+}
+
+const life = fc.tuple(fc.nat({ max: 2 }), fc.array(step, { maxLength: 60 }));
+
+test('BOSH-RID-03, BOSH-BRK-02: for any order, loss and repeat, each stanza is forwarded exactly once and in rid order', () => {
+  fc.assert(
+    fc.property(life, ([hold, steps]) => {
+      const { forwarded } = live(hold, steps);
+      assert.deepEqual(
+        forwarded,
+        forwarded.map((_, i) => String(1001 + i)),
+      );
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('BOSH-BRK-06, BOSH-PAY-15: for any order, loss and repeat, each server stanza reaches the client exactly once and in order', () => {
+  fc.assert(
+    fc.property(life, ([hold, steps]) => {
+      const { delivered, sent } = live(hold, steps);
+      assert.deepEqual(delivered, sent);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+/** The window as the standard puts it, told with plain sets. */
+class PlainWindow {
+  last: number;
+  readonly size: number;
+  readonly parked = new Set<number>();
+  readonly open = new Set<number>();
+  answers: number[] = [];
+
+  constructor(first: number, size: number) {
+    this.last = first;
+    this.size = size;
+    this.open.add(first);
+  }
+
+  judge(rid: number): string {
+    if (this.parked.has(rid) || this.open.has(rid)) return 'repeat';
+    if (this.answers.includes(rid)) return 'replay';
+    if (rid === this.last + 1) return 'accept';
+    return rid > this.last && rid <= this.last + this.size ? 'park' : 'refuse';
+  }
+}
+
+test('BOSH-RID-04, BOSH-BRK-01: the window is (last, last + requests], the newest answers are kept, for any sequence', () => {
+  const first = fc.constantFrom(1, 1000, Number.MAX_SAFE_INTEGER - 40);
+  const moves = fc.array(fc.tuple(fc.integer({ min: -6, max: 6 }), fc.boolean()), { maxLength: 40 });
+  fc.assert(
+    fc.property(first, fc.integer({ min: 1, max: 5 }), moves, (start, size, sequence) => {
+      const window = new RidWindow<number, string>(start, size, Infinity);
+      const plain = new PlainWindow(start, size);
+      for (const [offset, answer] of sequence) {
+        const rid = plain.last + offset;
+        if (rid < 1 || rid > Number.MAX_SAFE_INTEGER) continue;
+        const verdict = window.judge(rid);
+        assert.equal(verdict, plain.judge(rid), `rid ${rid - start}`);
+        if (verdict === 'park') {
+          window.park(rid, rid);
+          plain.parked.add(rid);
+        }
+        if (verdict === 'accept') {
+          for (let next: number | undefined = rid; next !== undefined; next = window.unpark()) {
+            window.accept(next);
+            plain.parked.delete(next);
+            plain.open.add((plain.last = next));
+          }
+        }
+        const oldest = Math.min(...plain.open);
+        if (!answer || plain.open.size === 0) continue;
+        window.answered(oldest, `answer ${oldest}`, 1);
+        plain.open.delete(oldest);
+        plain.answers = [...plain.answers, oldest].slice(-Math.max(size, 2));
+        for (const kept of plain.answers) assert.equal(window.answerTo(kept), `answer ${kept}`);
+      }
+      assert.deepEqual([window.last, window.parkedCount], [plain.last, plain.parked.size]);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('BOSH-ACK-10: what is kept for a repeat is bounded in bytes, and the newest answer always kept', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat({ max: 3000 }), { minLength: 1, maxLength: 30 }),
+      fc.integer({ min: 1, max: 8 }),
+      (sizes, size) => {
+        const window = new RidWindow<never, number>(0, size, 4000);
+        sizes.forEach((bytes, rid) => {
+          if (rid > 0) window.accept(rid);
+          window.answered(rid, bytes, bytes);
+          const kept = sizes.map((_, old) => window.answerTo(old)).filter((old) => old !== undefined);
+          assert.equal(window.answerTo(rid), bytes);
+          assert.ok(kept.length === 1 || kept.reduce((sum, old) => sum + old, 0) <= 4000);
+        });
+      },
+    ),
+  );
+});
+
+const heldRequest = fc.record({
+  deadline: fc.nat({ max: 100 }),
+  isAlive: fc.boolean(),
+  isBare: fc.boolean(),
+  isCreation: fc.constant(false),
+});
+
+const holding: fc.Arbitrary<Holding> = fc
+  .record({
+    held: fc.array(heldRequest, { maxLength: 4 }),
+    hold: fc.nat({ max: 3 }),
+    polling: fc.boolean(),
+    hasPayload: fc.boolean(),
+    isPausing: fc.boolean(),
+    serverIsFull: fc.boolean(),
+    end: fc.constantFrom('asked' as const, 'told' as const, undefined),
+    now: fc.nat({ max: 100 }),
+  })
+  .map((state) => ({ ...state, held: state.held.map((request, i): HeldRequest => ({ ...request, rid: i + 1 })) }));
+
+const isLate = ({ held, now }: Holding): boolean => held.some(({ isAlive, deadline }) => isAlive && deadline <= now);
+const isAnyAlive = ({ held }: Holding): boolean => held.some(({ isAlive }) => isAlive);
+
+test('BOSH-PAY-07: whatever the state, only the oldest request is answered', () => {
+  fc.assert(
+    fc.property(holding, (state) => {
+      const answer = nextAnswer(state);
+      if (answer !== undefined) assert.equal(answer.rid, state.held[0]?.rid);
+    }),
+  );
+});
+
+test('BOSH-PAY-05: whatever the state, something is answered when the time of any request is up', () => {
+  fc.assert(
+    fc.property(holding, (state) => {
+      if (isLate(state)) assert.notEqual(nextAnswer(state), undefined);
+      const deadline = nextDeadline(state.held);
+      assert.equal(deadline !== undefined, isAnyAlive(state));
+      if (deadline !== undefined) assert.ok(isLate({ ...state, now: deadline }));
+      if (deadline !== undefined) assert.ok(!isLate({ ...state, now: deadline - 1 }));
+    }),
+  );
+});
+
+test('BOSH-BRK-06: whatever the state, nothing is answered where nobody listens, and no payload goes to the dead', () => {
+  fc.assert(
+    fc.property(holding, (state) => {
+      const answer = nextAnswer(state);
+      if (!isAnyAlive(state)) assert.equal(answer, undefined);
+      else if (state.held[0]?.isAlive === false) assert.equal(answer?.content, 'nothing');
+    }),
+  );
+});
+
+test('BOSH-PAY-06, BOSH-PAY-12: whatever the state, no more than hold requests are left waiting, and none of a polling session', () => {
+  fc.assert(
+    fc.property(holding, (state) => {
+      let { held, hasPayload } = state;
+      for (let answer = nextAnswer({ ...state, held, hasPayload }); answer !== undefined && answer.content !== 'end';) {
+        if (answer.content === 'payload') hasPayload = false;
+        held = held.slice(1);
+        answer = nextAnswer({ ...state, held, hasPayload });
+      }
+      const waiting = held.filter(({ isAlive }) => isAlive).length;
+      if (state.end !== undefined || state.serverIsFull) return;
+      assert.ok(waiting <= (state.polling ? 0 : state.hold), `${waiting} waiting`);
+    }),
+  );
+});
+
+test('BOSH-PAUSE-02: whatever the state, a pause request is answered without payload', () => {
+  fc.assert(
+    fc.property(holding, (state) => {
+      const [oldest] = state.held;
+      if (oldest?.isBare === true && state.end === undefined) assert.notEqual(nextAnswer(state)?.content, 'payload');
+    }),
+  );
+});
+
+test('B-52: whatever the state, an ended session answers all its living requests', () => {
+  fc.assert(
+    fc.property(holding, (state) => {
+      if (state.end === undefined || !isAnyAlive(state)) return;
+      assert.notEqual(nextAnswer(state), undefined);
+    }),
+  );
+});

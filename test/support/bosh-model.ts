@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { parseBody } from '../../src/bosh/body.ts';
+import { BoshSession, type BoshSessionSettings } from '../../src/bosh/bosh-session.ts';
+import { negotiate } from '../../src/bosh/creation.ts';
+import type { Exchange } from '../../src/bosh/pending.ts';
+import { silentLogger, type Downstream, type Stanza, type Upstream } from '../../src/core/ports.ts';
+import type { GatewayContext } from '../../src/session/context.ts';
+import { Registry } from '../../src/session/registry.ts';
+import { DEFAULT_XML_LIMITS } from '../../src/xml/reader.ts';
+import { body } from './bosh-client.ts';
+import { childInfosets } from './infoset.ts';
+import { TestClock } from './test-clock.ts';
+
+/** One POST: on its way there, open at the gateway, answered, written out, or dead. */
+class Connection implements Exchange {
+  readonly rid: number;
+  readonly bytes: Buffer;
+  answerText: string | undefined;
+  /** The answer left the gateway: it no longer notices what becomes of it. */
+  isWritten = false;
+  isDead = false;
+  readonly #lost: (() => void)[] = [];
+
+  constructor(rid: number, text: string) {
+    this.rid = rid;
+    this.bytes = Buffer.from(text);
+  }
+
+  answer(text: string): void {
+    assert.equal(this.answerText, undefined, `rid ${this.rid} is answered twice on one connection`);
+    assert.ok(!this.isDead, `rid ${this.rid} is answered on a dead connection`);
+    this.answerText = text;
+  }
+
+  onLost(lost: () => void): void {
+    this.#lost.push(lost);
+  }
+
+  kill(): void {
+    this.isDead = true;
+    if (!this.isWritten) for (const lost of this.#lost) lost();
+  }
+}
+
+const SETTINGS: BoshSessionSettings & { readonly maxWaitSeconds: number } = {
+  maxSessions: 10,
+  authenticationSeconds: 1_000_000,
+  maxQueuedBytes: 1_000_000,
+  maxUpstreamBacklogBytes: 1_000_000,
+  creationWaitSeconds: 2,
+  firstRequestSeconds: 1_000_000,
+  maxResponseBytes: 200,
+  maxReplayBytes: 1_000_000,
+  maxWaitSeconds: 60,
+};
+
+/**
+ * A BOSH session between a client whose network loses, delays and repeats, and a server. The client keeps to its window: no
+ * rid further than `requests` from the oldest unanswered one. A client's own knowledge is all that it acts on.
+ */
+export class BoshModel {
+  readonly clock = new TestClock();
+  readonly forwarded: string[] = [];
+  readonly sent: string[] = [];
+  readonly delivered: string[] = [];
+  readonly requests: number;
+  readonly session: BoshSession;
+  /** Requests that are not there yet. */
+  #network: Connection[] = [];
+  /** Requests that arrived, and whose answers the client has not seen. */
+  #open: Connection[] = [];
+  readonly #answers = new Map<number, string>();
+  #oldest = 1001;
+  #next = 1001;
+  #repeats = 0;
+  #isFull = false;
+  #downstream: Downstream | undefined;
+
+  constructor(hold: number) {
+    const creation = new Connection(1000, body({ rid: 1000, to: 'example.com', hold, wait: 60, ver: '1.11' }));
+    const request = parseBody(creation.bytes, DEFAULT_XML_LIMITS);
+    const limits = { ...SETTINGS, maxHold: 3, inactivitySeconds: 1_000_000, maxInactivitySeconds: 1_000_000 };
+    const agreement = negotiate(request, { ...limits, maxPauseSeconds: 120 });
+    this.requests = agreement.requests;
+    this.session = new BoshSession(this.#context(), SETTINGS, agreement, request, creation, '127.0.0.1');
+    this.#downstream?.opened({ from: 'example.com', id: 's1', version: '1.0' });
+    this.clock.advance(2000);
+    assert.match(creation.answerText ?? '', /sid=/);
+    creation.isWritten = true;
+  }
+
+  #context(): GatewayContext {
+    const connector = {
+      name: 'model',
+      connect: (_: unknown, client: Downstream): Upstream => {
+        this.#downstream = client;
+        return {
+          send: ({ xml }: Stanza) => void this.forwarded.push(numberIn(xml)),
+          restart() {},
+          close: (end) => client.closed(end),
+          pause() {},
+          resume() {},
+        };
+      },
+    };
+    const events: GatewayContext['events'] = new EventEmitter();
+    const registry = new Registry();
+    return { connector, clock: this.clock, log: silentLogger, events, registry, isDraining: () => false };
+  }
+
+  #bytes(rid: number): string {
+    return body({ rid, sid: this.session.id }, `<message xmlns='jabber:client' id='${rid}'/>`);
+  }
+
+  /** The client makes its next request, if its window lets it. */
+  ask(): void {
+    if (this.#next >= this.#oldest + this.requests) return;
+    this.#network.push(new Connection(this.#next, this.#bytes(this.#next)));
+    this.#next++;
+  }
+
+  /** One of the requests under way arrives. */
+  arrive(which: number): void {
+    const [connection] = this.#network.splice(which % Math.max(1, this.#network.length), 1);
+    if (connection === undefined) return;
+    this.#open.push(connection);
+    this.session.receive(parseBody(connection.bytes, DEFAULT_XML_LIMITS), connection);
+  }
+
+  /** One of the requests under way is lost. */
+  drop(which: number): void {
+    this.#network.splice(which % Math.max(1, this.#network.length), 1);
+  }
+
+  /** The client gives up a connection, and asks again for one of its unanswered requests. */
+  repeat(which: number): void {
+    if (this.#next === this.#oldest || this.#repeats++ >= 20) return;
+    const rid = this.#oldest + (which % (this.#next - this.#oldest));
+    if (this.#answers.has(rid)) return;
+    // What was under way on the connection that it gives up never arrives; the gateway may notice the end of it late.
+    this.#network = this.#network.filter((connection) => connection.rid !== rid);
+    this.#network.push(new Connection(rid, this.#bytes(rid)));
+  }
+
+  /** A connection breaks, before its answer or with it. */
+  kill(which: number): void {
+    const [connection] = this.#open.splice(which % Math.max(1, this.#open.length), 1);
+    connection?.kill();
+  }
+
+  /** The gateway's system takes an answer; the client has not read it yet. */
+  writeOut(which: number): void {
+    const answered = this.#open.filter(({ answerText, isWritten }) => answerText !== undefined && !isWritten);
+    const connection = answered[which % Math.max(1, answered.length)];
+    if (connection !== undefined) connection.isWritten = true;
+  }
+
+  /** The client reads one of the answers. */
+  read(which: number): void {
+    const answered = this.#open.filter(({ answerText }) => answerText !== undefined);
+    const connection = answered[which % Math.max(1, answered.length)];
+    if (connection === undefined) return;
+    this.#open.splice(this.#open.indexOf(connection), 1);
+    connection.isWritten = true;
+    const { rid, answerText = '' } = connection;
+    assert.doesNotMatch(answerText, /terminate/, 'the session broke');
+    if (answerText.includes("type='error'")) return;
+    const before = this.#answers.get(rid);
+    if (before !== undefined) assert.equal(answerText, before, `rid ${rid}: another answer than before`);
+    this.#answers.set(rid, answerText);
+    // The client is done with this rid: what is still under way for it is given up.
+    this.#network = this.#network.filter((other) => other.rid !== rid);
+    while (this.#answers.has(this.#oldest)) this.#oldest++;
+  }
+
+  /** The server sends a stanza. */
+  data(): void {
+    const id = String(this.sent.length);
+    this.sent.push(id);
+    const xml = `<message xmlns='jabber:client' id='${id}'/>`;
+    this.#downstream?.deliver({ xml, name: 'message', ns: 'jabber:client', bytes: xml.length });
+  }
+
+  /** The server takes no more, or takes again. */
+  flow(): void {
+    this.#isFull = !this.#isFull;
+    if (this.#isFull) this.#downstream?.pause();
+    else this.#downstream?.resume();
+  }
+
+  pass(ms: number): void {
+    this.clock.advance(ms);
+  }
+
+  /** Answers that are to be given are there: none is answered twice, and none before an older one. */
+  check(): void {
+    const unanswered = this.#open.filter(({ answerText }) => answerText === undefined);
+    assert.ok(unanswered.length <= this.requests, `${unanswered.length} connections are kept waiting`);
+  }
+
+  /** The network is good from now on: the client asks for all it misses, and polls until it has everything. */
+  settle(): void {
+    if (this.#isFull) this.flow();
+    for (let round = 0; round < 20 + this.sent.length; round++) {
+      for (let rid = this.#oldest; rid < this.#next; rid++) {
+        if (this.#answers.has(rid) || this.#open.some((connection) => connection.rid === rid)) continue;
+        this.#network = this.#network.filter((connection) => connection.rid !== rid);
+        this.#network.push(new Connection(rid, this.#bytes(rid)));
+      }
+      while (this.#network.length > 0) this.arrive(0);
+      this.clock.advance(61_000);
+      while (this.#open.some(({ answerText }) => answerText !== undefined)) this.read(0);
+      if (this.#next === this.#oldest && round > 3 && this.#payload().length >= this.sent.length) break;
+      if (round % 2 === 0) this.ask();
+    }
+    assert.equal(this.#oldest, this.#next, 'a request is never answered');
+    assert.deepEqual(
+      this.#open.map(({ rid }) => rid),
+      [],
+      'a connection is never answered',
+    );
+    this.delivered.push(...this.#payload());
+  }
+
+  #payload(): string[] {
+    const answers = [...this.#answers].toSorted(([a], [b]) => a - b);
+    return answers.flatMap(([, text]) => childInfosets(text).map(numberIn));
+  }
+}
+
+function numberIn(text: string): string {
+  return /id=["'](\d+)["']/.exec(text)?.[1] ?? text;
+}

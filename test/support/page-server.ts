@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { dirname, extname, join, normalize } from 'node:path';
+import type { AddressInfo } from 'node:net';
+
+const types: Record<string, string> = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json',
+  '.mp3': 'audio/mpeg',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+  '.webp': 'image/webp',
+  '.woff2': 'font/woff2',
+};
+
+const page = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Converse</title>
+<link rel="stylesheet" href="/dist/converse.min.css">
+<script type="module" src="/dist/converse.min.js"></script>
+<script type="module" src="settings.js"></script></head><body></body></html>`;
+
+/** Serves a page with Converse, as a site would: on its own origin, with caching and a strict content policy. */
+export interface PageServer {
+  /** Adds a page with these Converse settings; its URL. */
+  add(settings: object): string;
+  stop(): Promise<void>;
+}
+
+export async function startPageServer(): Promise<PageServer> {
+  const dist = dirname(createRequire(import.meta.url).resolve('converse.js/dist/converse.min.js'));
+  const scripts: string[] = [];
+  const policy =
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
+    "img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; " +
+    "connect-src 'self' http://127.0.0.1:* ws://127.0.0.1:*";
+
+  async function find(path: string): Promise<string | Buffer | undefined> {
+    const [, kind, rest] = /^\/(dist|pages)\/(.*)$/.exec(path) ?? [];
+    if (kind === 'dist') return readFile(join(dist, normalize(`/${rest}`))).catch(() => undefined);
+    const [, number, file] = /^(\d+)\/(.*)$/.exec(rest ?? '') ?? [];
+    const script = scripts[Number(number)];
+    if (script === undefined) return undefined;
+    return file === '' ? page : file === 'settings.js' ? script : undefined;
+  }
+
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://127.0.0.1');
+    void find(pathname).then((content) => {
+      const type = pathname.endsWith('/') ? types['.html'] : types[extname(pathname)];
+      response.writeHead(content === undefined ? 404 : 200, {
+        'Content-Type': type ?? 'application/octet-stream',
+        'Cache-Control': 'max-age=3600',
+        'Content-Security-Policy': policy,
+      });
+      response.end(content ?? 'nothing here');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    add(settings) {
+      const count = scripts.push(`converse.initialize(${JSON.stringify(settings)});`);
+      return `http://127.0.0.1:${port}/pages/${count - 1}/`;
+    },
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
