@@ -178,8 +178,9 @@ export class BoshSession implements SessionOwner {
 
   #write(past: PastAnswer, exchange: Exchange): void {
     past.isLost = false;
+    past.lastOn = exchange;
     exchange.onLost(() => {
-      past.isLost = true;
+      if (past.lastOn === exchange) past.isLost = true;
     });
     exchange.answer(renderBody(past.values, past.payload), this.#agreement.content);
   }
@@ -192,7 +193,7 @@ export class BoshSession implements SessionOwner {
     for (const [rid, past] of this.#window.newestAnswers()) {
       if (!past.isLost || past.payload.length === 0 || rid === this.#creationRid) continue;
       this.#session.stream.outbox.putBack(past.payload);
-      this.#window.replaceAnswer(rid, { values: {}, payload: [], isLost: false }, 0);
+      this.#window.replaceAnswer(rid, { values: {}, payload: [], lastOn: undefined, isLost: false }, 0);
     }
   }
 
@@ -234,7 +235,7 @@ export class BoshSession implements SessionOwner {
     const values =
       exchange === undefined ? {} : { ...(isCreation && announced(this.#agreement, this.id)), ...this.#announcement };
     if (exchange !== undefined) this.#announcement = {};
-    const past: PastAnswer = { values, payload, isLost: false };
+    const past: PastAnswer = { values, payload, lastOn: exchange, isLost: false };
     const bytes = payload.reduce((sum, stanza) => sum + stanza.bytes, 0);
     this.#window.answered(rid, past, bytes);
     if (exchange === undefined) return;

@@ -68,6 +68,8 @@ export class Pending implements HeldRequest {
 export interface PastAnswer {
   readonly values: Readonly<Record<string, string | number | undefined>>;
   readonly payload: readonly Stanza[];
+  /** The connection that it was given on last. */
+  lastOn: Exchange | undefined;
   /** The connection died before the answer was written out, and nobody has asked again. */
   isLost: boolean;
 }

@@ -51,8 +51,8 @@ pre { margin: .6rem 0; padding: .8rem 1rem; overflow-x: auto; border-radius: .5r
 }
 `;
 
-/** On top of Converse's own style: the embedded server has no rooms. */
-export const CHAT_STYLE = `#chatrooms { display: none; }
+/** On top of Converse's own style: the embedded server has no rooms, and logos from other sites are not loaded. */
+export const CHAT_STYLE = `#chatrooms, converse-footer .sponsors { display: none; }
 `;
 
 /** A sluice gate, half open. */

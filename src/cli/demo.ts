@@ -37,6 +37,8 @@ export async function demo(options: DemoOptions = {}): Promise<Demo> {
     port,
     host,
     domains: { [domain]: { host: '127.0.0.1', port: server.port, tls: 'none' } },
+    // Nobody loses anything here, so nobody is waited for.
+    drainSeconds: 1,
     logger: log,
     pages: demoPages({
       version: version(),

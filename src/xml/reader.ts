@@ -2,44 +2,11 @@ import { TextDecoder } from 'node:util';
 import { SaxesParser, type SaxesTagNS, type XMLDecl } from 'saxes';
 import { DEFAULT_XML_LIMITS, XmlError, type XmlLimits } from './limits.ts';
 import { NS } from './ns.ts';
+import { NO_CONTEXT, type Context, type RootTag, type Slice } from './slice.ts';
 
 export { DEFAULT_XML_LIMITS, XmlError, type XmlErrorCode, type XmlLimits } from './limits.ts';
 
-/** The namespaces and the language that an element inherits from what stands around it. */
-export interface Context {
-  /** Prefix → namespace; the default namespace under ''. `xml` is never in it. */
-  readonly namespaces: ReadonlyMap<string, string>;
-  readonly lang: string | undefined;
-}
-
-export const NO_CONTEXT: Context = { namespaces: new Map(), lang: undefined };
-
-/** An element as it stood in the text, and what has to be known to move it elsewhere. */
-export interface Slice {
-  readonly raw: string;
-  /** Where `raw` began in the document (UTF-16 units); in a stream it has no meaning. */
-  readonly start: number;
-  readonly qualifiedName: string;
-  readonly name: string;
-  readonly prefix: string;
-  readonly ns: string;
-  /** Declarations on the element itself. */
-  readonly declared: Context;
-  /** True where jabber:client or the streams namespace is spelled with another prefix than clients understand. */
-  readonly foreign: boolean;
-  /** What the element inherits. */
-  readonly context: Context;
-}
-
-/** An opening tag: of a stream, or of a document's root. */
-export interface RootTag {
-  readonly name: string;
-  readonly ns: string;
-  /** Attributes that are no declarations, by `name`, or `{namespace}name` where they have one. */
-  readonly attributes: ReadonlyMap<string, string>;
-  /** What its children inherit. */
-  readonly context: Context;
-}
+export { NO_CONTEXT, type Context, type RootTag, type Slice } from './slice.ts';
 
 type Tag = SaxesTagNS & { readonly isSelfClosing?: boolean };
 
@@ -80,15 +47,15 @@ export class RestrictedParser extends SaxesParser<{ xmlns: true }> {
     slots.doctypeHandler = refuse;
     slots.commentHandler = refuse;
     let attributes = 0;
-    slots.attributeHandler = (attribute: { name: string }) => {
+    slots.attributeHandler = (attribute: QualifiedName) => {
       if (++attributes > limits.maxAttributes) throw new XmlError('policy-violation', 'too many attributes');
-      if (attribute.name.length > limits.maxNameLength) throw new XmlError('policy-violation', 'name too long');
+      checkName(attribute, limits);
     };
     slots.openTagHandler = (tag: Tag) => {
       attributes = 0;
       // Before anything else: depth is what makes the parser quadratic.
       if (++this.#depth > limits.maxDepth) throw new XmlError('policy-violation', 'elements nested too deep');
-      if (tag.name.length > limits.maxNameLength) throw new XmlError('policy-violation', 'name too long');
+      checkName(tag, limits);
       handlers.open(tag, this.#depth, this.position);
     };
     slots.closeTagHandler = (tag: Tag) => {
@@ -100,6 +67,27 @@ export class RestrictedParser extends SaxesParser<{ xmlns: true }> {
   override fail(message: string): this {
     throw new XmlError('not-well-formed', message);
   }
+}
+
+interface QualifiedName {
+  readonly name: string;
+  readonly prefix: string;
+  readonly local: string;
+}
+
+function checkName({ name, prefix, local }: QualifiedName, limits: XmlLimits): void {
+  if (name.length > limits.maxNameLength) throw new XmlError('policy-violation', 'name too long');
+  // The library looks at the first character of the whole name only; each part must be a name (XML Namespaces §4).
+  if (prefix !== '' && /^[-.\d\u00b7\u0300-\u036f\u203f\u2040]/.test(local)) {
+    throw new XmlError('not-well-formed', `malformed name: ${name}`);
+  }
+}
+
+/** The library tells of a closed element before it looks at the end tag's name; `text` ends with that tag. */
+function checkEndTag(text: string, tag: Tag): void {
+  if (tag.isSelfClosing === true) return;
+  const start = text.lastIndexOf('</');
+  if (text.slice(start + 2, -1).trimEnd() !== tag.name) throw new XmlError('not-well-formed', 'unexpected end tag');
 }
 
 function refuse(): never {
@@ -241,6 +229,7 @@ export function readDocument(
           rest = end;
         }
         if (depth === 1 && tag.isSelfClosing !== true) {
+          checkEndTag(text.slice(text.lastIndexOf('<', end), end), tag);
           const endTag = text.lastIndexOf('<', end);
           if (slicing === 'children' && skipSpace(text, rest) !== endTag) {
             throw new XmlError('bad-format', 'text between elements');
@@ -293,7 +282,7 @@ export class StreamReader {
     this.#parser = new RestrictedParser(
       {
         open: (tag, depth, end) => this.#open(tag, depth, end),
-        close: (_tag, depth, end) => this.#close(depth, end),
+        close: (tag, depth, end) => this.#close(tag, depth, end),
       },
       limits,
     );
@@ -311,10 +300,22 @@ export class StreamReader {
 
   write(bytes: Uint8Array): void {
     if (this.#stopped) return;
-    const chunk = decode(this.#decoder, bytes, true);
-    this.#chunk = chunk;
-    this.#parser.write(chunk);
+    let fault: unknown;
+    try {
+      this.#chunk = decode(this.#decoder, bytes, true);
+    } catch (error) {
+      // What stands before the fault still counts, as it would had it come by itself.
+      fault = error;
+      this.#chunk = Buffer.from(bytes).toString().split('\ufffd', 1)[0] as string;
+    }
+    try {
+      this.#parser.write(this.#chunk);
+    } catch (error) {
+      // What follows the end, in the same write, is nobody's business.
+      if (!this.#stopped) throw error;
+    }
     if (this.#stopped) return;
+    if (fault !== undefined) throw fault;
     this.#keepRest();
   }
 
@@ -361,9 +362,10 @@ export class StreamReader {
     else this.#builder?.inside(tag);
   }
 
-  #close(depth: number, end: number): void {
+  #close(tag: Tag, depth: number, end: number): void {
     if (this.#stopped || depth > 2) return;
     const text = this.#takeUntil(end);
+    checkEndTag(text, tag);
     this.#done = end;
     const start = elementStart(text, 0);
     if (depth === 1) {

@@ -34,7 +34,10 @@ export function rewrite(xml: string, legacyRoot = false): string {
         const parent = frames.at(-1);
         const scope = new Map(parent?.scope);
         let declarations = '';
+        /** Prefixes that this element's own name or declarations have settled. */
+        const taken = new Set<string>();
         const bind = (prefix: string, ns: string): void => {
+          taken.add(prefix);
           if (prefix === 'xml' || (scope.get(prefix) ?? '') === ns) return;
           scope.set(prefix, ns);
           declarations += ` ${prefix === '' ? 'xmlns' : `xmlns:${prefix}`}='${escapeAttribute(ns)}'`;
@@ -45,14 +48,21 @@ export function rewrite(xml: string, legacyRoot = false): string {
         const prefix = ns === NS.client ? '' : ns === NS.streams ? 'stream' : tag.prefix;
         bind(prefix, ns);
         for (const declared in tag.ns) {
-          if (declared !== '' && declared !== prefix) bind(declared, tag.ns[declared] as string);
+          if (declared !== '' && !taken.has(declared)) bind(declared, tag.ns[declared] as string);
         }
         let attributes = '';
         for (const key in tag.attributes) {
           const attribute = tag.attributes[key] as (typeof tag.attributes)[string];
           if (attribute.prefix === 'xmlns' || attribute.name === 'xmlns') continue;
-          if (attribute.prefix !== '') bind(attribute.prefix, attribute.uri);
-          attributes += ` ${attribute.name}='${escapeAttribute(attribute.value)}'`;
+          let { name } = attribute;
+          if (attribute.prefix !== '') {
+            // The element itself may have taken this prefix for another namespace: then the attribute gets one of its own.
+            let free = attribute.prefix;
+            while (taken.has(free) && scope.get(free) !== attribute.uri) free += '_';
+            bind(free, attribute.uri);
+            name = `${free}:${attribute.local}`;
+          }
+          attributes += ` ${name}='${escapeAttribute(attribute.value)}'`;
         }
         const name = prefix === '' ? tag.local : `${prefix}:${tag.local}`;
         out += `<${name}${declarations}${attributes}`;

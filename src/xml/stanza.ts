@@ -1,4 +1,4 @@
-import { standAlone } from './graft.ts';
+import { meansClient, standAlone } from './graft.ts';
 import { NS } from './ns.ts';
 import type { Slice } from './reader.ts';
 
@@ -18,7 +18,6 @@ export interface Stanza {
 
 export function stanzaOf(slice: Slice): Stanza {
   const xml = standAlone(slice);
-  // In a BOSH body, its own namespace means jabber:client (NS-02).
-  const ns = slice.ns === NS.httpbind && slice.prefix === '' ? NS.client : slice.ns;
+  const ns = meansClient(slice) ? NS.client : slice.ns;
   return { xml, name: slice.name, ns, bytes: Buffer.byteLength(xml) };
 }

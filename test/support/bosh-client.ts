@@ -7,10 +7,20 @@ import { RawHttp, type RawResponse } from './raw-http.ts';
 export const HTTPBIND = 'http://jabber.org/protocol/httpbind';
 export const XBOSH = 'urn:xmpp:xbosh';
 
+/** XEP-0124 §17.2: no other condition may be sent (BOSH-ERR-03). */
+const CONDITIONS = new Set([
+  ...['bad-request', 'host-gone', 'host-unknown', 'improper-addressing', 'internal-server-error', 'item-not-found'],
+  ...['other-request', 'policy-violation', 'remote-connection-failed', 'remote-stream-error', 'see-other-uri'],
+  ...['system-shutdown', 'undefined-condition'],
+]);
+
 /** Attributes as written; `undefined` leaves one out. */
 export type Attributes = Readonly<Record<string, string | number | undefined>>;
 
-/** An answer, read by a parser that is not ours. Each one read is checked to be exactly one `{httpbind}body` (BOSH-HTTP-02). */
+/**
+ * An answer, read by a parser that is not ours. Each one that is read is checked to be exactly one `{httpbind}body`
+ * (BOSH-HTTP-02, BOSH-BODY-09), without a byte-order mark (BOSH-BODY-10), and with no condition but the listed ones.
+ */
 export interface BoshAnswer {
   readonly response: RawResponse;
   readonly status: number;
@@ -35,6 +45,9 @@ export function readAnswer(response: RawResponse): BoshAnswer {
       ]),
     );
     const { status, text } = response;
+    assert.ok(text.startsWith('<'), 'nothing stands before the body');
+    const condition = attributes['condition'];
+    if (condition !== undefined) assert.ok(CONDITIONS.has(condition), `condition ${condition}`);
     const payload = childInfosets(response.bytes);
     return {
       response,

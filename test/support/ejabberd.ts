@@ -10,28 +10,27 @@ import {
   untilListening,
   type Account,
   type RealServer,
+  type ServerOptions,
 } from './real-server.ts';
 
 export const ejabberdProgram = '/usr/sbin/ejabberdctl';
 const erlangProgram = '/usr/bin/erl';
 
-interface Settings {
-  readonly domain: string;
+interface Settings extends Required<ServerOptions> {
   readonly c2s: number;
   readonly http: number;
   readonly certificateFile: string;
   readonly keyFile: string;
 }
 
-function configuration({ domain, c2s, http, certificateFile, keyFile }: Settings): string {
+function configuration({ domain, passwords, c2s, http, certificateFile, keyFile }: Settings): string {
   return `
 loglevel: info
 hosts: ["${domain}"]
 acme: { auto: false }
 certfiles: ["${certificateFile}", "${keyFile}"]
-# Passwords kept plain let the server offer every SCRAM that it knows, next to PLAIN.
 auth_method: [internal]
-auth_password_format: plain
+auth_password_format: ${passwords === 'plain' ? 'plain' : 'scram'}
 disable_sasl_mechanisms: ["digest-md5", "X-OAUTH2"]
 listen:
   - { port: ${c2s}, ip: "127.0.0.1", module: ejabberd_c2s, max_stanza_size: 1048576, access: all, starttls: true, starttls_required: true }
@@ -67,7 +66,10 @@ modules:
  * Starts ejabberd's Erlang directly, not through ejabberdctl: the node stays without a name, so that no epmd is needed,
  * and it may run as whoever runs the tests.
  */
-export async function startEjabberd(domain = 'example.test'): Promise<RealServer> {
+export async function startEjabberd({
+  domain = 'example.test',
+  passwords = 'plain',
+}: ServerOptions = {}): Promise<RealServer> {
   requireProgram(ejabberdProgram);
   const [application] = globSync('/usr/lib/*/ejabberd-*/ebin/ejabberd.app');
   if (application === undefined) throw new Error('not installed: the ejabberd application under /usr/lib');
@@ -78,7 +80,7 @@ export async function startEjabberd(domain = 'example.test'): Promise<RealServer
   const configFile = join(folder, 'ejabberd.yml');
   const spool = join(folder, 'spool');
   await mkdir(spool);
-  await writeFile(configFile, configuration({ domain, c2s, http, ...certificate }));
+  await writeFile(configFile, configuration({ domain, passwords, c2s, http, ...certificate }));
 
   const daemon = startDaemon(erlangProgram, ['-noinput', '-mnesia', 'dir', `"${spool}"`, '-s', 'ejabberd'], {
     cwd: spool,

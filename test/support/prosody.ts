@@ -9,6 +9,7 @@ import {
   untilListening,
   type Account,
   type RealServer,
+  type ServerOptions,
 } from './real-server.ts';
 
 export const prosodyProgram = '/usr/bin/prosody';
@@ -18,7 +19,7 @@ interface Ports {
   readonly http: number;
 }
 
-function configuration(folder: string, domain: string, ports: Ports): string {
+function configuration(folder: string, { domain, passwords }: Required<ServerOptions>, ports: Ports): string {
   return `
 run_as_root = true
 pidfile = "${folder}/prosody.pid"
@@ -39,8 +40,7 @@ https_ports = { }
 http_default_host = "${domain}"
 consider_bosh_secure = true
 consider_websocket_secure = true
--- Passwords kept plain let the server offer every SCRAM that it knows, next to PLAIN.
-authentication = "internal_plain"
+authentication = "internal_${passwords}"
 storage = "internal"
 VirtualHost "${domain}"
   ssl = { certificate = "${folder}/server.crt", key = "${folder}/server.key" }
@@ -52,7 +52,10 @@ function fileName(text: string): string {
   return text.replaceAll(/[^A-Za-z0-9]/g, (character) => `%${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
-export async function startProsody(domain = 'example.test'): Promise<RealServer> {
+export async function startProsody({
+  domain = 'example.test',
+  passwords = 'plain',
+}: ServerOptions = {}): Promise<RealServer> {
   requireProgram(prosodyProgram);
   const folder = await mkdtemp(join(tmpdir(), 'sluice-prosody-'));
   const authority = await createAuthority();
@@ -64,7 +67,7 @@ export async function startProsody(domain = 'example.test'): Promise<RealServer>
   await copyFile(certificate.certificateFile, join(folder, 'server.crt'));
   await copyFile(certificate.keyFile, join(folder, 'server.key'));
   const configFile = join(folder, 'prosody.cfg.lua');
-  await writeFile(configFile, configuration(folder, domain, { c2s, http }));
+  await writeFile(configFile, configuration(folder, { domain, passwords }, { c2s, http }));
 
   const daemon = startDaemon(prosodyProgram, ['-F', '--config', configFile], { cwd: folder });
   const stop = async (): Promise<void> => {

@@ -15,6 +15,15 @@ export interface Account {
   readonly password: string;
 }
 
+export interface ServerOptions {
+  readonly domain?: string;
+  /**
+   * How the server keeps passwords: `plain` lets it offer every SCRAM that it knows; `hashed`, what both do by default,
+   * means SCRAM-SHA-1 with a salt that stays, on which Converse relies when a page is loaded again.
+   */
+  readonly passwords?: 'plain' | 'hashed';
+}
+
 /** An XMPP server that nobody here wrote, running for the tests on loopback. */
 export interface RealServer {
   readonly name: string;

@@ -56,6 +56,11 @@ export class ScriptedServer {
     return this.#arrivals.take('a connection to the server');
   }
 
+  /** Connections that came and that nobody has taken. */
+  get untaken(): number {
+    return this.#arrivals.length;
+  }
+
   /** All that clients ever sent, in one text. */
   get received(): string {
     return this.connections.map(({ received }) => received).join('\n');

@@ -53,7 +53,7 @@ const RUBBISH = [
   ['unsupported-encoding', "<?xml version='1.0' encoding='latin1'?><a>"],
 ] as const;
 for (const [condition, text] of RUBBISH) {
-  test(`RFC 6120 §4.9: ${text.slice(0, 40)} is answered with ${condition}`, async (t) => {
+  test(`RFC 6120 §4.9: ${JSON.stringify(text.slice(0, 40))} is answered with ${condition}`, async (t) => {
     const client = await rawClient(t, await devServer(t));
     client.send(text);
     const answer = await client.until(/<\/stream:stream>/);
