@@ -2,11 +2,13 @@
 // What listens, starts servers or opens browsers runs one file at a time; the rest runs side by side.
 import { globSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
 const root = join(import.meta.dirname, '..');
 process.chdir(root);
+const watchdog = pathToFileURL(join(import.meta.dirname, 'watchdog.mjs')).href;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
@@ -39,7 +41,7 @@ const totals = { tests: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo:
 const skipped = [];
 const started = performance.now();
 for (const group of groups) {
-  const events = run({ ...group, cwd: root });
+  const events = run({ ...group, cwd: root, execArgv: ['--import', watchdog] });
   events.on('test:summary', ({ file, counts }) => {
     // Each file has a summary, and the group has one.
     if (file === undefined) for (const key of Object.keys(totals)) totals[key] += counts[key] ?? 0;

@@ -95,7 +95,7 @@ class ComposedGateway implements Gateway {
       ...webSocketPaths.map((path): Page => ({ path, handle: invite })),
     ];
     const upgradable = new Set([...boshPaths, ...webSocketPaths]);
-    this.#listener = new Listener(settings, [...ownPages, ...pages], (request, socket, head, pathname) => {
+    this.#listener = new Listener(settings, origins, [...ownPages, ...pages], (request, socket, head, pathname) => {
       if (!upgradable.has(pathname)) return false;
       this.#webSocket.upgrade(request, socket, head);
       return true;
@@ -127,6 +127,7 @@ class ComposedGateway implements Gateway {
         resolve();
       });
     });
+    for (const session of this.#registry.all()) session.destroy();
     this.#webSocket.stop();
     await this.#listener.stop(LAST_ANSWERS_MS, this.#clock);
     await this.#connector.stop?.();

@@ -1,6 +1,7 @@
 /** The public API: nothing else is. */
 export { createGateway } from './gateway.ts';
-export type { Gateway, GatewayOptions } from './gateway.ts';
+export type { Gateway, GatewayOptions, GatewayStats } from './gateway.ts';
+export type { Page } from './http/router.ts';
 
 export { ConfigError } from './config/config-error.ts';
 export type { Settings, SettingsInput } from './config/schema.ts';

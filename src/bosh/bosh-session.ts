@@ -79,6 +79,7 @@ export class BoshSession implements SessionOwner {
   receive(request: BodyRequest, exchange: Exchange): void {
     const { rid } = request;
     this.#firstRequest?.cancel();
+    this.#stopInactivity();
     const verdict = this.#window.judge(rid);
     if ((verdict === 'repeat' || verdict === 'replay') && !this.#repeats.take()) {
       this.fail('policy-violation', 'too many repeats of a request', exchange);
@@ -260,11 +261,14 @@ export class BoshSession implements SessionOwner {
     const deadline = nextDeadline([...this.#held, ...this.#window.allParked()]);
     this.#wait = undefined;
     if (deadline !== undefined) this.#wait = clock.after(Math.max(0, deadline - clock.now()), () => this.#settle());
-    // The client is away only while nothing of it is held (XEP-0124 §10).
+    // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
+    if (this.#held.some(({ isAlive }) => isAlive)) this.#stopInactivity();
+    else this.#inactivity ??= clock.after(this.#inactivitySeconds * 1000, () => this.#finish({ code: 'client-gone' }));
+  }
+
+  #stopInactivity(): void {
     this.#inactivity?.cancel();
     this.#inactivity = undefined;
-    if (this.#held.some(({ isAlive }) => isAlive)) return;
-    this.#inactivity = clock.after(this.#inactivitySeconds * 1000, () => this.#finish({ code: 'client-gone' }));
   }
 
   /** Tells the client how the session ended: on `exchange` the reason, on all else it has open an empty body (§13). */
@@ -341,5 +345,9 @@ export class BoshSession implements SessionOwner {
   shutDown(): void {
     this.#end ??= { by: 'told', end: { code: 'system-shutdown' } };
     this.#settle();
+  }
+
+  destroy(): void {
+    this.#finish({ code: 'system-shutdown' });
   }
 }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
+import type { Origins } from './origins.ts';
 import { respondAndClose, respondText } from './respond.ts';
 import { findPage, pathOf, type Page } from './router.ts';
 
@@ -23,13 +24,15 @@ const MAX_TARGET_LENGTH = 8192;
 export class Listener {
   readonly #settings: ListenerSettings;
   readonly #pages: readonly Page[];
+  readonly #origins: Origins;
   readonly #upgrade: UpgradeHandler;
   readonly #server: Server;
   #isDraining = false;
 
-  constructor(settings: ListenerSettings, pages: readonly Page[], upgrade: UpgradeHandler) {
+  constructor(settings: ListenerSettings, origins: Origins, pages: readonly Page[], upgrade: UpgradeHandler) {
     this.#settings = settings;
     this.#pages = pages;
+    this.#origins = origins;
     this.#upgrade = upgrade;
     this.#server = createServer(
       {
@@ -85,6 +88,7 @@ export class Listener {
     if (this.#isDraining) response.setHeader('Connection', 'close');
     const fault = faultOf(request);
     if (fault !== undefined) {
+      this.#origins.mark(request, response);
       respondAndClose(response, fault[0], fault[1]);
       return;
     }
@@ -92,6 +96,7 @@ export class Listener {
     const page = pathname === undefined ? undefined : findPage(this.#pages, pathname);
     if (page === undefined || pathname === undefined) {
       request.resume();
+      this.#origins.mark(request, response);
       respondText(response, 404, 'There is nothing here.');
       return;
     }

@@ -4,6 +4,8 @@ export interface Registered {
   readonly id: string;
   /** Tells the client that the gateway stops, and ends the session; idempotent. */
   shutDown(): void;
+  /** Ends the session at once, told or not. */
+  destroy(): void;
 }
 
 /** All living sessions of one gateway, and the count of their streams, which may outlive them by a closing handshake. */

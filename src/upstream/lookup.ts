@@ -1,4 +1,4 @@
-import { Resolver } from 'node:dns/promises';
+import type { Resolver } from 'node:dns/promises';
 import type { SrvRecord } from 'node:dns';
 import { GatewayError, reasonOf } from '../core/errors.ts';
 import type { Lookup, Target } from '../core/ports.ts';

@@ -271,4 +271,9 @@ export class WebSocketSession implements SessionOwner {
   shutDown(): void {
     this.#fail('system-shutdown');
   }
+
+  destroy(): void {
+    this.#socket.terminate();
+    this.#gone();
+  }
 }

@@ -78,14 +78,14 @@ interface QualifiedName {
 function checkName({ name, prefix, local }: QualifiedName, limits: XmlLimits): void {
   if (name.length > limits.maxNameLength) throw new XmlError('policy-violation', 'name too long');
   // The library looks at the first character of the whole name only; each part must be a name (XML Namespaces §4).
-  if (prefix !== '' && /^[-.\d\u00b7\u0300-\u036f\u203f\u2040]/.test(local)) {
+  if (prefix !== '' && /^[\u0300-\u036f\u203f\u2040\u00b7\d.-]/.test(local)) {
     throw new XmlError('not-well-formed', `malformed name: ${name}`);
   }
 }
 
 /** The library tells of a closed element before it looks at the end tag's name; `text` ends with that tag. */
 function checkEndTag(text: string, tag: Tag): void {
-  if (tag.isSelfClosing === true) return;
+  if (tag.isSelfClosing) return;
   const start = text.lastIndexOf('</');
   if (text.slice(start + 2, -1).trimEnd() !== tag.name) throw new XmlError('not-well-formed', 'unexpected end tag');
 }
@@ -228,7 +228,7 @@ export function readDocument(
           slices.push(builder.finish(text.slice(builder.start, end)));
           rest = end;
         }
-        if (depth === 1 && tag.isSelfClosing !== true) {
+        if (depth === 1 && !tag.isSelfClosing) {
           checkEndTag(text.slice(text.lastIndexOf('<', end), end), tag);
           const endTag = text.lastIndexOf('<', end);
           if (slicing === 'children' && skipSpace(text, rest) !== endTag) {
@@ -300,12 +300,12 @@ export class StreamReader {
 
   write(bytes: Uint8Array): void {
     if (this.#stopped) return;
-    let fault: unknown;
+    let fault: Error | undefined;
     try {
       this.#chunk = decode(this.#decoder, bytes, true);
     } catch (error) {
       // What stands before the fault still counts, as it would had it come by itself.
-      fault = error;
+      fault = error as Error;
       this.#chunk = Buffer.from(bytes).toString().split('\ufffd', 1)[0] as string;
     }
     try {

@@ -20,7 +20,7 @@ export interface RawRequest {
   readonly path?: string;
   readonly version?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  readonly body?: string | Uint8Array | undefined;
 }
 
 /** The bytes of a request; Host and Content-Length are added where they are not given. */

@@ -187,7 +187,8 @@ export class ServerConnection {
 
   /** RST: the connection breaks. */
   reset(): void {
-    if (this.#socket instanceof TLSSocket) this.#socket.destroy();
+    // After end() a reset fails without a word, and the handle keeps the process alive.
+    if (this.#socket instanceof TLSSocket || this.#socket.writableEnded) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
 

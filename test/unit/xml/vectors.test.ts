@@ -150,3 +150,14 @@ test('NS-10: a renamed element keeps the attributes whose prefix means something
   const { elements } = readStream(header, "<s:features stream:a='1'><stream:b/></s:features>");
   assert.equal(infoset(elements[0] ?? ''), '{http://etherx.jabber.org/streams}features[@{urn:odd}a="1"]({urn:odd}b)');
 });
+
+for (const attributes of [
+  "xml:lang='de' xml:space='preserve'",
+  "xmlns:xml='http://www.w3.org/XML/1998/namespace' xml:lang='de'",
+]) {
+  test(`NS-07: a renamed element keeps the prefix xml: ${attributes}`, () => {
+    const xml = `<c:message xmlns:c='jabber:client' ${attributes}><c:body ${attributes}/></c:message>`;
+    const [output = ''] = readDocument(xml, 'root').slices.map(standAlone);
+    assert.equal(infoset(output), infoset(xml));
+  });
+}
