@@ -79,8 +79,11 @@ for (const from of ['user@example.com', '@@', 'user@other.test', "a'b@example.co
 
 test('BOSH-SESSION-06: xml:lang goes on the stream header', async (t) => {
   const bench = await startBench(t);
-  void bench.bosh().create({ 'xml:lang': 'pt-BR' });
-  assert.match(await (await bench.u.accept()).expectHeader(), / xml:lang='pt-BR'/);
+  const created = bench.bosh().create({ 'xml:lang': 'pt-BR' });
+  const server = await bench.u.accept();
+  assert.match(await server.expectHeader(), / xml:lang='pt-BR'/);
+  server.sendHeader('');
+  assert.ok((await created).attributes['sid']);
 });
 
 for (const [client, granted] of [

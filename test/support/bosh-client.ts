@@ -111,6 +111,11 @@ export class BoshClient {
     return http.response(10_000);
   }
 
+  /** Exact bytes in one POST, whose answer does not matter. */
+  async write(text: string | Uint8Array): Promise<void> {
+    await this.#write(text);
+  }
+
   async #write(text: string | Uint8Array, headers: Readonly<Record<string, string>> = {}): Promise<{ http: RawHttp }> {
     const http = await RawHttp.connect(this.#t, this.#port);
     const { path = '/http-bind/', headers: always } = this.#options;

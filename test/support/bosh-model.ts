@@ -20,6 +20,8 @@ class Connection implements Exchange {
   /** The answer left the gateway: it no longer notices what becomes of it. */
   isWritten = false;
   isDead = false;
+  /** The client asked again elsewhere, and reads no answer here any more; the gateway may notice the end of it late. */
+  isGivenUp = false;
   readonly #lost: (() => void)[] = [];
 
   constructor(rid: number, text: string) {
@@ -138,7 +140,8 @@ export class BoshModel {
     if (this.#next === this.#oldest || this.#repeats++ >= 20) return;
     const rid = this.#oldest + (which % (this.#next - this.#oldest));
     if (this.#answers.has(rid)) return;
-    // What was under way on the connection that it gives up never arrives; the gateway may notice the end of it late.
+    for (const connection of this.#open) if (connection.rid === rid) connection.isGivenUp = true;
+    // What was under way on it never arrives.
     this.#network = this.#network.filter((connection) => connection.rid !== rid);
     this.#network.push(new Connection(rid, this.#bytes(rid)));
   }
@@ -158,7 +161,7 @@ export class BoshModel {
 
   /** The client reads one of the answers. */
   read(which: number): void {
-    const answered = this.#open.filter(({ answerText }) => answerText !== undefined);
+    const answered = this.#open.filter(({ answerText, isGivenUp }) => answerText !== undefined && !isGivenUp);
     const connection = answered[which % Math.max(1, answered.length)];
     if (connection === undefined) return;
     this.#open.splice(this.#open.indexOf(connection), 1);
@@ -204,12 +207,14 @@ export class BoshModel {
     if (this.#isFull) this.flow();
     for (let round = 0; round < 20 + this.sent.length; round++) {
       for (let rid = this.#oldest; rid < this.#next; rid++) {
-        if (this.#answers.has(rid) || this.#open.some((connection) => connection.rid === rid)) continue;
+        const isAsked = this.#open.some((connection) => connection.rid === rid && !connection.isGivenUp);
+        if (this.#answers.has(rid) || isAsked) continue;
         this.#network = this.#network.filter((connection) => connection.rid !== rid);
         this.#network.push(new Connection(rid, this.#bytes(rid)));
       }
       while (this.#network.length > 0) this.arrive(0);
       this.clock.advance(61_000);
+      this.#open = this.#open.filter(({ answerText, isGivenUp }) => answerText === undefined || !isGivenUp);
       while (this.#open.some(({ answerText }) => answerText !== undefined)) this.read(0);
       if (this.#next === this.#oldest && round > 3 && this.#payload().length >= this.sent.length) break;
       if (round % 2 === 0) this.ask();
