@@ -120,6 +120,7 @@ class ComposedGateway implements Gateway {
     this.#isDraining = true;
     this.#listener.drain();
     for (const session of this.#registry.all()) session.shutDown();
+    this.#webSocket.shutDown();
     await new Promise<void>((resolve) => {
       const deadline = this.#clock.after(this.settings.drainSeconds * 1000, resolve);
       void Promise.all([this.#registry.whenSettled(), this.#webSocket.whenEmpty()]).then(() => {

@@ -71,10 +71,6 @@ export class BoshSession implements SessionOwner {
     this.#settle();
   }
 
-  get agreement(): Agreement {
-    return this.#agreement;
-  }
-
   /** A request with this session's sid. */
   receive(request: BodyRequest, exchange: Exchange): void {
     const { rid } = request;
@@ -274,11 +270,10 @@ export class BoshSession implements SessionOwner {
   /** Tells the client how the session ended: on `exchange` the reason, on all else it has open an empty body (§13). */
   #conclude(exchange: Exchange | undefined): void {
     const { end, by } = this.#end ?? { end: undefined, by: 'told' };
-    const rest = this.#session.stream.outbox.take(Infinity);
-    let condition: string | undefined;
-    if (by === 'told') condition = ERRORS[end?.code ?? 'upstream-closed'].bosh;
+    const condition = by === 'told' ? ERRORS[end?.code ?? 'upstream-closed'].bosh : undefined;
+    // No stanzas: Strophe throws them away, and stanza breaks on them (conformance A-18). What is left is undelivered.
     const error = by === 'told' && end?.error !== undefined ? [end.error] : [];
-    this.#reply(exchange, renderTerminate(condition, [...rest, ...error]), end?.code);
+    this.#reply(exchange, renderTerminate(condition, error), end?.code);
     this.#finish(end);
   }
 
@@ -338,13 +333,18 @@ export class BoshSession implements SessionOwner {
   }
 
   onUnauthenticated(): void {
-    this.#end ??= { by: 'told', end: { code: 'connection-timeout' } };
-    this.#settle();
+    this.#tell({ code: 'connection-timeout', detail: 'not authenticated in time' });
   }
 
   shutDown(): void {
-    this.#end ??= { by: 'told', end: { code: 'system-shutdown' } };
+    this.#tell({ code: 'system-shutdown' });
+  }
+
+  /** The gateway ends the session: the client learns it as soon as it has a request open, the server at once. */
+  #tell(end: StreamEnd): void {
+    this.#end ??= { by: 'told', end };
     this.#settle();
+    if (!this.#isOver) this.#session.stream.close(end);
   }
 
   destroy(): void {

@@ -68,7 +68,6 @@ export class Session implements StreamClient {
 
   /**
    * The session is over for its client; the stream is closed as `end` says, orderly where it is undefined. Idempotent.
-   * `client-gone` means that nobody was told: what waits is answered or left to stream management.
    */
   finish(end?: StreamEnd): void {
     if (this.#isOver) return;
@@ -77,8 +76,7 @@ export class Session implements StreamClient {
     const { registry, events, log } = this.#context;
     const undelivered = this.stream.outbox.peek();
     if (undelivered.length > 0) events.emit('no-client', [...undelivered], this.#view);
-    if (end?.code === 'client-gone') this.stream.abandon(end);
-    else this.stream.close(end);
+    this.stream.abandon(end);
     registry.remove(this.#owner);
     events.emit('stream-terminate', this.#view, end);
     const level = end === undefined ? 'info' : ERRORS[end.code].level;

@@ -120,16 +120,17 @@ export class Stream implements Downstream {
   }
 
   /**
-   * The client is gone. With resumable stream management the server is left to wait for it (SM-03); else what never reached
-   * it is answered, and the stream ends orderly.
+   * The client is over, and what still waits for it never reaches it: with stream management the server keeps that, else its
+   * senders are told (XEP-0206 §7, SM-02). A client that is merely gone, and may resume, leaves a broken connection (SM-03).
    */
-  abandon(end: StreamEnd): void {
-    if (this.#resumable) {
+  abandon(end?: StreamEnd): void {
+    if (end?.code === 'client-gone' && this.#resumable) {
       this.close({ ...end, unclean: true });
       return;
     }
+    const undelivered = this.outbox.take(Infinity);
     if (!this.#managed && this.#state === 'open') {
-      for (const stanza of this.outbox.take(Infinity)) {
+      for (const stanza of undelivered) {
         const answer = bounce(stanza);
         if (answer !== undefined) this.#upstream?.send(answer);
       }

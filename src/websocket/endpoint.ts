@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { WebSocketServer, type WebSocket } from 'ws';
 import type { Origins } from '../http/origins.ts';
 import type { GatewayContext } from '../session/context.ts';
 import { WebSocketSession, type WebSocketSessionSettings } from './ws-session.ts';
@@ -21,7 +21,7 @@ export class WebSocketEndpoint {
   readonly #settings: WebSocketSettings;
   readonly #origins: Origins;
   readonly #server: WebSocketServer;
-  readonly #clients = new Set<{ terminate(): void }>();
+  readonly #clients = new Map<WebSocket, WebSocketSession>();
   #whenEmpty: (() => void) | undefined;
 
   constructor(context: GatewayContext, settings: WebSocketSettings, origins: Origins) {
@@ -48,13 +48,18 @@ export class WebSocketEndpoint {
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      this.#clients.add(client);
+      const address = request.socket.remoteAddress ?? '';
+      this.#clients.set(client, new WebSocketSession(client, this.#context, this.#settings, address));
       client.once('close', () => {
         this.#clients.delete(client);
         if (this.#clients.size === 0) this.#whenEmpty?.();
       });
-      void new WebSocketSession(client, this.#context, this.#settings, request.socket.remoteAddress ?? '');
     });
+  }
+
+  /** Tells all clients that the gateway stops, those too that have no session yet. */
+  shutDown(): void {
+    for (const session of this.#clients.values()) session.shutDown();
   }
 
   /** Resolves when no WebSocket is left. */
@@ -67,7 +72,7 @@ export class WebSocketEndpoint {
 
   /** Cuts what is left. */
   stop(): void {
-    for (const client of this.#clients) client.terminate();
+    for (const client of this.#clients.keys()) client.terminate();
   }
 
   /** What the library lets pass (conformance C4); the rest of the handshake it checks itself. */
