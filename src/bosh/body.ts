@@ -42,7 +42,7 @@ export function parseBody(bytes: Uint8Array, limits: XmlLimits): BodyRequest {
       type: parseType(values.get('type')),
       pause: parseNumber(values, 'pause', 65_535),
       restart: parseBoolean(values.get(`{${NS.xbosh}}restart`)),
-      payload: slices.map(payloadOf),
+      payload: payloadsOf(slices, bytes.byteLength),
       lang: context.lang,
       attributes: values,
     };
@@ -59,6 +59,17 @@ function read(bytes: Uint8Array, limits: XmlLimits) {
     const code = error.code === 'policy-violation' ? 'policy-violation' : 'bad-request';
     throw new GatewayError(code, error.message, { cause: error });
   }
+}
+
+/** Declarations of the wrapper are copied to each payload that uses them: that must not multiply what came (NS-12). */
+function payloadsOf(slices: readonly Slice[], bodyBytes: number): Stanza[] {
+  let left = 4 * bodyBytes + 65_536;
+  return slices.map((slice) => {
+    const stanza = payloadOf(slice);
+    left -= stanza.bytes;
+    if (left < 0) throw new GatewayError('policy-violation', 'the declarations of the body multiply it');
+    return stanza;
+  });
 }
 
 function payloadOf(slice: Slice): Stanza {

@@ -113,10 +113,12 @@ export class Listener {
 
 /** What Node's parser lets pass and HTTP does not (conformance C1). */
 function faultOf(request: IncomingMessage): [status: number, text: string] | undefined {
-  const { httpVersionMajor, httpVersionMinor, rawHeaders, url = '' } = request;
+  const { httpVersionMajor, httpVersionMinor, rawHeaders, headers, url = '' } = request;
   if (httpVersionMajor !== 1 || httpVersionMinor > 1) return [505, 'HTTP/1.1 is spoken here.'];
   if (rawHeaders.length / 2 > MAX_HEADERS) return [431, 'Too many header fields.'];
   if (url.length > MAX_TARGET_LENGTH) return [414, 'The request target is too long.'];
+  if (!/^(chunked)?$/i.test(headers['transfer-encoding'] ?? ''))
+    return [501, 'The one transfer coding here is chunked.'];
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
   if (hosts > 1 || (hosts === 0 && httpVersionMinor === 1)) return [400, 'There must be one Host.'];
   return undefined;

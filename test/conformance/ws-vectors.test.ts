@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { AUTH, BIND, MECHANISMS, startBench, SUCCESS } from '../support/bench.ts';
-import { infoset } from '../support/infoset.ts';
+import { startBench } from '../support/bench.ts';
 import { MESSAGE_VECTORS, CLIENT_HEADER, SERVER_HEADER, STREAM_VECTORS } from '../support/namespace-vectors.ts';
-import { childInfosets } from '../support/infoset.ts';
-import { frame, FRAMING, OPCODE, type RawWebSocket } from '../support/raw-websocket.ts';
+import { childInfosets, infoset } from '../support/infoset.ts';
+import { FRAMING, type RawWebSocket } from '../support/raw-websocket.ts';
 
-const message = (id: string): string => `<message xmlns='jabber:client' id='${id}'/>`;
 const CLOSE = `<close xmlns="${FRAMING}" />`;
-const OPEN = `<open xmlns='${FRAMING}' to='example.com' version='1.0'/>`;
 
 /** `<open/>` where none came yet, that error, `<close/>`, 1000. */
 async function endsWith(client: RawWebSocket, condition: RegExp, withOpen = false): Promise<void> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { DEFAULT_XML_LIMITS, readDocument, type XmlLimits } from '../../../src/xml/reader.ts';
+import { standAlone } from '../../../src/xml/graft.ts';
+import { DEFAULT_XML_LIMITS, readDocument, type XmlError, type XmlLimits } from '../../../src/xml/reader.ts';
 import { SERVER_HEADER } from '../../support/namespace-vectors.ts';
 import { readerWithLog } from '../../support/xml.ts';
 
@@ -163,8 +164,23 @@ test('UP-XML-11: one byte at a time costs linear time', () => {
   assert.ok(cost(400_000) < 8 * small * 4 + 200, `${small} ms for 50,000 bytes`);
 });
 
-test('NS-12: what is copied into payloads stays a small multiple of the input', () => {
-  const wrapper = `<body xmlns='urn:b'${list(31, (i) => ` xmlns:p${i}='urn:${'u'.repeat(900)}${i}'`)}>${"<iq a='p'/>".repeat(1000)}</body>`;
-  const { slices } = readDocument(wrapper, 'children', big);
-  assert.equal(slices.length, 1000);
-});
+const uses = list(31, (i) => `p${i}:a `);
+const longDeclarations = list(31, (i) => ` xmlns:p${i}='urn:${'u'.repeat(10_000)}${i}'`);
+
+// prettier-ignore
+for (const [what, wrapper, payload] of [
+  ['declarations', `<body xmlns='urn:b'${longDeclarations}>`, `<a b='${uses}'/>`],
+  ['a default namespace', `<body xmlns='urn:${'u'.repeat(300_000)}'>`, '<a/>'],
+  ['a language', `<body xmlns='urn:b' xml:lang='${'x'.repeat(300_000)}'>`, "<iq xmlns='jabber:client'/>"],
+] as const) {
+  test(`NS-12: ${what} of the wrapper, copied into a thousand payloads: a small multiple of the input, or refused`, () => {
+    const xml = `${wrapper}${payload.repeat(1000)}</body>`;
+    let written = 0;
+    try {
+      for (const slice of readDocument(xml, 'children', big).slices) written += standAlone(slice).length;
+    } catch (error) {
+      assert.equal((error as XmlError).code, 'policy-violation');
+    }
+    assert.ok(written < 8 * xml.length, `${xml.length} characters became ${written}`);
+  });
+}
