@@ -116,6 +116,9 @@ function declarationsOf(tag: Tag, inherited?: Context): Context {
   return { namespaces, lang: tag.attributes['xml:lang']?.value ?? inherited?.lang };
 }
 
+/** UTF-16 units of the namespaces and the language that a root hands to its children. */
+const MAX_INHERITED = 4096;
+
 function rootTag(tag: Tag, limits: XmlLimits): RootTag {
   const attributes = new Map<string, string>();
   for (const name in tag.attributes) {
@@ -124,7 +127,11 @@ function rootTag(tag: Tag, limits: XmlLimits): RootTag {
     attributes.set(attribute.uri === '' ? attribute.local : `{${attribute.uri}}${attribute.local}`, attribute.value);
   }
   const context = declarationsOf(tag);
+  // Each child may need a copy of all this: neither their number nor their length may multiply the text (NS-12).
   if (context.namespaces.size > limits.maxDeclarations) throw new XmlError('policy-violation', 'too many declarations');
+  let inherited = context.lang?.length ?? 0;
+  for (const [prefix, ns] of context.namespaces) inherited += prefix.length + ns.length;
+  if (inherited > MAX_INHERITED) throw new XmlError('policy-violation', 'declarations too long');
   return { name: tag.local, ns: tag.uri, attributes, context };
 }
 

@@ -55,7 +55,7 @@ export function rewrite(xml: string, legacyRoot = false): string {
           const attribute = tag.attributes[key] as (typeof tag.attributes)[string];
           if (attribute.prefix === 'xmlns' || attribute.name === 'xmlns') continue;
           let { name } = attribute;
-          if (attribute.prefix !== '') {
+          if (attribute.prefix !== '' && attribute.prefix !== 'xml') {
             // The element itself may have taken this prefix for another namespace: then the attribute gets one of its own.
             let free = attribute.prefix;
             while (taken.has(free) && scope.get(free) !== attribute.uri) free += '_';

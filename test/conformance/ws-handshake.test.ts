@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { startBench, type Bench } from '../support/bench.ts';
-import { frame, FRAMING, RawWebSocket, type Handshake } from '../support/raw-websocket.ts';
+import { frame, FRAMING, type Handshake, type RawWebSocket } from '../support/raw-websocket.ts';
 
 /** The handshake is refused with that status, and no stream is opened. */
 async function refused(bench: Bench, status: readonly number[], handshake: Handshake): Promise<RawWebSocket> {
