@@ -110,14 +110,16 @@ function decode(decoder: TextDecoder, bytes: Uint8Array | undefined, stream: boo
   }
 }
 
-function declarationsOf(tag: Tag, inherited?: Context): Context {
-  const namespaces = new Map(inherited?.namespaces);
+function declarationsOf(tag: Tag): Context {
+  const namespaces = new Map<string, string>();
   for (const prefix in tag.ns) if (prefix !== 'xml') namespaces.set(prefix, tag.ns[prefix] as string);
-  return { namespaces, lang: tag.attributes['xml:lang']?.value ?? inherited?.lang };
+  return { namespaces, lang: tag.attributes['xml:lang']?.value };
 }
 
-/** UTF-16 units of the namespaces and the language that a root hands to its children. */
+/** UTF-16 units of the namespaces that a root hands to its children. */
 const MAX_INHERITED = 4096;
+/** A longer xml:lang is no language tag, and is not handed on. */
+const MAX_LANG = 100;
 
 function rootTag(tag: Tag, limits: XmlLimits): RootTag {
   const attributes = new Map<string, string>();
@@ -129,10 +131,11 @@ function rootTag(tag: Tag, limits: XmlLimits): RootTag {
   const context = declarationsOf(tag);
   // Each child may need a copy of all this: neither their number nor their length may multiply the text (NS-12).
   if (context.namespaces.size > limits.maxDeclarations) throw new XmlError('policy-violation', 'too many declarations');
-  let inherited = context.lang?.length ?? 0;
+  let inherited = 0;
   for (const [prefix, ns] of context.namespaces) inherited += prefix.length + ns.length;
   if (inherited > MAX_INHERITED) throw new XmlError('policy-violation', 'declarations too long');
-  return { name: tag.local, ns: tag.uri, attributes, context };
+  const lang = (context.lang?.length ?? 0) > MAX_LANG ? undefined : context.lang;
+  return { name: tag.local, ns: tag.uri, attributes, context: { ...context, lang } };
 }
 
 /** Clients match these by tag name: jabber:client goes without a prefix, streams with `stream` (conformance D2, A-31). */
