@@ -62,6 +62,20 @@ test('BOSH-BRK-06, BOSH-PAY-15: for any order, loss and repeat, each server stan
   );
 });
 
+test('BOSH-ERR-04, B-52: however and whenever a session ends, each connection is answered and nothing is left', () => {
+  const steps = fc.array(step, { maxLength: 30 });
+  fc.assert(
+    fc.property(fc.nat({ max: 2 }), steps, fc.nat({ max: 6 }), steps, (hold, before, how, after) => {
+      const model = new BoshModel(hold);
+      for (const [name, which] of before) STEPS[name](model, which);
+      model.end(how);
+      for (const [name, which] of after) STEPS[name](model, which);
+      model.expire();
+    }),
+    { numRuns: 2000 },
+  );
+});
+
 test('BOSH-BRK-07: an answer that was read on a newer connection is not delivered again when the older connection breaks', () => {
   const model = live(1, [
     ['data', 0],

@@ -78,6 +78,8 @@ export class BoshModel {
   #repeats = 0;
   #isFull = false;
   #downstream: Downstream | undefined;
+  #mayEnd = false;
+  readonly #registry = new Registry();
 
   constructor(hold: number) {
     const creation = new Connection(1000, body({ rid: 1000, to: 'example.com', hold, wait: 60, ver: '1.11' }));
@@ -107,7 +109,7 @@ export class BoshModel {
       },
     };
     const events: GatewayContext['events'] = new EventEmitter();
-    const registry = new Registry();
+    const registry = this.#registry;
     return { connector, clock: this.clock, log: silentLogger, events, registry, isDraining: () => false };
   }
 
@@ -127,7 +129,9 @@ export class BoshModel {
     const [connection] = this.#network.splice(which % Math.max(1, this.#network.length), 1);
     if (connection === undefined) return;
     this.#open.push(connection);
-    this.session.receive(parseBody(connection.bytes, DEFAULT_XML_LIMITS), connection);
+    // The endpoint finds sessions in the registry, and answers for those that are gone.
+    if (this.#registry.get(this.session.id) === undefined) connection.answer('item-not-found');
+    else this.session.receive(parseBody(connection.bytes, DEFAULT_XML_LIMITS), connection);
   }
 
   /** One of the requests under way is lost. */
@@ -167,6 +171,7 @@ export class BoshModel {
     this.#open.splice(this.#open.indexOf(connection), 1);
     connection.isWritten = true;
     const { rid, answerText = '' } = connection;
+    if (this.#mayEnd) return;
     assert.doesNotMatch(answerText, /terminate/, 'the session broke');
     if (answerText.includes("type='error'")) return;
     const before = this.#answers.get(rid);
@@ -194,6 +199,33 @@ export class BoshModel {
 
   pass(ms: number): void {
     this.clock.advance(ms);
+  }
+
+  /** The session ends, in one of the ways in which one can. */
+  end(how: number): void {
+    this.#mayEnd = true;
+    const { id } = this.session;
+    if (how === 0)
+      this.#network.push(new Connection(this.#next, body({ rid: this.#next++, sid: id, type: 'terminate' })));
+    else if (how === 1) this.#downstream?.closed();
+    else if (how === 2) this.#downstream?.closed({ code: 'upstream-lost', unclean: true });
+    else if (how === 3) this.session.shutDown();
+    else if (how === 4) this.session.onUnauthenticated();
+    else if (how === 5) this.#network.push(new Connection(999_999, body({ rid: 999_999, sid: id })));
+    else this.#network.push(new Connection(this.#next, body({ rid: this.#next++, sid: id, pause: 5 })));
+  }
+
+  /** Everything under way arrives, time passes: each connection is answered, and nothing is left of the session. */
+  expire(): void {
+    while (this.#network.length > 0) this.arrive(0);
+    for (let i = 0; i < 4; i++) this.clock.advance(1_000_000_000);
+    const silent = this.#open.filter(({ answerText }) => answerText === undefined);
+    assert.deepEqual(
+      silent.map(({ rid }) => rid),
+      [],
+      'connections that were never answered',
+    );
+    assert.deepEqual([this.#registry.size, this.clock.pending], [0, 0], 'sessions and timers that are left');
   }
 
   /** Answers that are to be given are there: none is answered twice, and none before an older one. */
