@@ -4,10 +4,11 @@ import { parseSettings, type Settings, type SettingsInput } from './config/schem
 import { systemClock, type Clock } from './core/clock.ts';
 import type { GatewayEvents } from './core/events.ts';
 import { silentLogger, type Connector, type Logger } from './core/ports.ts';
-import { Listener } from './http/listener.ts';
+import { Listener, type UpgradeHandler } from './http/listener.ts';
 import { Origins } from './http/origins.ts';
 import { respondText } from './http/respond.ts';
 import { bothForms, type Page } from './http/router.ts';
+import { Throttle } from './http/throttle.ts';
 import type { GatewayContext } from './session/context.ts';
 import { Registry } from './session/registry.ts';
 import { XmppConnector } from './upstream/connector.ts';
@@ -85,21 +86,25 @@ class ComposedGateway implements Gateway {
       isDraining: () => this.#isDraining,
     };
     const origins = new Origins(settings);
-    const bosh = new BoshEndpoint(context, { ...settings, bodyXml }, origins);
-    this.#webSocket = new WebSocketEndpoint(context, { ...settings, bodyXml }, origins);
+    const throttle = new Throttle(settings, clock, log);
+    const bosh = new BoshEndpoint(context, { ...settings, bodyXml }, origins, throttle);
+    this.#webSocket = new WebSocketEndpoint(context, { ...settings, bodyXml }, origins, throttle);
 
     const boshPaths = bothForms(settings.path);
     const webSocketPaths = bothForms(settings.websocketPath);
+    const longGet = settings.getRequests ? { maxGetBytes: settings.maxGetBytes } : {};
+    const handle: Page['handle'] = (request, response) => bosh.handle(request, response);
     const ownPages: Page[] = [
-      ...boshPaths.map((path): Page => ({ path, handle: (request, response) => bosh.handle(request, response) })),
+      ...boshPaths.map((path): Page => ({ path, handle, ...longGet })),
       ...webSocketPaths.map((path): Page => ({ path, handle: invite })),
     ];
     const upgradable = new Set([...boshPaths, ...webSocketPaths]);
-    this.#listener = new Listener(settings, origins, [...ownPages, ...pages], (request, socket, head, pathname) => {
+    const upgrade: UpgradeHandler = (request, socket, head, pathname) => {
       if (!upgradable.has(pathname)) return false;
       this.#webSocket.upgrade(request, socket, head);
       return true;
-    });
+    };
+    this.#listener = new Listener(settings, origins, throttle, clock, [...ownPages, ...pages], upgrade);
   }
 
   get port(): number {
@@ -130,7 +135,7 @@ class ComposedGateway implements Gateway {
     });
     for (const session of this.#registry.all()) session.destroy();
     this.#webSocket.stop();
-    await this.#listener.stop(LAST_ANSWERS_MS, this.#clock);
+    await this.#listener.stop(LAST_ANSWERS_MS);
     await this.#connector.stop?.();
   }
 

@@ -19,6 +19,11 @@ export interface BodyRequest {
   readonly attributes: ReadonlyMap<string, string>;
 }
 
+/** True for a request that only asks whether there is something. */
+export function isEmptyRequest({ payload, type, pause, restart }: BodyRequest): boolean {
+  return payload.length === 0 && type === undefined && pause === undefined && !restart;
+}
+
 /** A request that was understood well enough to know whose it is, and breaks a rule: its session ends (conformance A-01). */
 export class BodyError extends GatewayError {
   readonly sid: string | undefined;

@@ -1,27 +1,29 @@
 import type { Timer } from '../core/clock.ts';
-import { ERRORS, GatewayError, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
-import { fromHint, languageTag, normaliseDomain } from '../core/domain.ts';
-import { TokenBucket } from '../core/limits.ts';
+import { ERRORS, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
 import { randomId } from '../core/id.ts';
-import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
+import type { StreamEnd, StreamHeader } from '../core/ports.ts';
 import type { GatewayContext, SessionSettings } from '../session/context.ts';
 import { Session, type SessionOwner } from '../session/session.ts';
-import { NS } from '../xml/ns.ts';
-import { legacyStatus, renderBody, renderTerminate, type BodyRequest } from './body.ts';
+import type { Stream } from '../stream/stream.ts';
+import { acknowledgedRid, reportOf, type Report } from './acks.ts';
+import { Activity, type ActivitySettings } from './activity.ts';
+import { isEmptyRequest, legacyStatus, renderBody, renderTerminate, type BodyRequest } from './body.ts';
 import { announced, type Agreement } from './creation.ts';
+import { Deliveries } from './deliveries.ts';
 import { nextAnswer, nextDeadline } from './holder.ts';
-import { Pending, type Exchange, type PastAnswer } from './pending.ts';
+import { isSameKey } from './keys.ts';
+import { Pending, giveAnswer, type Exchange, type PastAnswer } from './pending.ts';
+import { RequestHandler } from './request-handler.ts';
+import { TabWatch } from './tab-watch.ts';
 import { RidWindow } from './window.ts';
 
-export interface BoshSessionSettings extends SessionSettings {
+export interface BoshSessionSettings extends SessionSettings, ActivitySettings {
   readonly creationWaitSeconds: number;
   readonly firstRequestSeconds: number;
   readonly maxResponseBytes: number;
   readonly maxReplayBytes: number;
+  readonly maxStreamsPerSession: number;
 }
-
-/** Repeats of requests: more than any client's retries, fewer than a storm (BOSH-BRK-09). */
-const REPEATS = { burst: 30, perSecond: 1 };
 
 /** One BOSH session: does what the window and the holder decide (XEP-0124, XEP-0206). */
 export class BoshSession implements SessionOwner {
@@ -30,15 +32,17 @@ export class BoshSession implements SessionOwner {
   readonly #context: GatewayContext;
   readonly #settings: BoshSessionSettings;
   readonly #session: Session;
+  readonly #deliveries = new Deliveries();
+  readonly #handler: RequestHandler;
   readonly #window: RidWindow<Pending, PastAnswer>;
-  readonly #repeats: TokenBucket;
+  readonly #activity: Activity;
+  readonly #tabs = new TabWatch();
   readonly #creationRid: number;
   #held: Pending[] = [];
-  /** Said in the next answer, once (XEP-0124 §7.2: `from` and `authid` when they are known). */
-  #announcement: Record<string, string | undefined> = {};
-  #firstHeader = true;
+  /** Said in the next answer, once: which answer the client has not acknowledged, and since when (XEP-0124 §9.2). */
+  #report: Report | undefined;
   #isPausing = false;
-  #serverIsFull = false;
+  readonly #fullStreams = new Set<Stream>();
   #end: { readonly by: 'asked' | 'told'; readonly end: StreamEnd | undefined } | undefined;
   #isOver = false;
   #wait: Timer | undefined;
@@ -55,20 +59,27 @@ export class BoshSession implements SessionOwner {
     exchange: Exchange,
     clientAddress: string,
   ) {
-    const { to, from, lang } = agreement;
+    const { rid, payload } = request;
     this.#context = context;
     this.#settings = settings;
     this.#agreement = agreement;
     this.#inactivitySeconds = agreement.inactivity;
-    this.#creationRid = request.rid;
-    this.#window = new RidWindow(request.rid, agreement.requests, settings.maxReplayBytes);
-    this.#repeats = new TokenBucket(REPEATS.burst, REPEATS.perSecond, context.clock);
-    this.#session = new Session(context, settings, { transport: 'bosh', to, from, lang, clientAddress }, this);
-    this.#session.open();
-    const wait = Math.min(agreement.wait, settings.creationWaitSeconds);
-    this.#held.push(this.#pending(request, exchange, wait, true));
-    this.#perform(exchange, () => this.#forward(request.payload));
+    this.#creationRid = rid;
+    this.#window = new RidWindow(rid, agreement.requests, settings.maxReplayBytes, agreement.acknowledges);
+    this.#activity = new Activity(settings, agreement.polling, context.clock);
+    this.#session = new Session(context, settings, this, 'bosh', clientAddress);
+    this.#handler = new RequestHandler(this.#session, this.#deliveries, agreement, settings.maxStreamsPerSession);
+    const stream = this.#handler.create();
+    const pending = this.#pending(request, exchange, this.#openingWait());
+    pending.opens = stream;
+    this.#held.push(pending);
+    this.#perform(exchange, () => this.#handler.forward(payload, [stream]));
     this.#settle();
+  }
+
+  /** Streams open with the features in their first answer, where those come soon (XEP-0206 §4). */
+  #openingWait(): number {
+    return Math.min(this.#agreement.wait, this.#settings.creationWaitSeconds);
   }
 
   /** A request with this session's sid. */
@@ -77,22 +88,21 @@ export class BoshSession implements SessionOwner {
     this.#firstRequest?.cancel();
     this.#stopInactivity();
     const verdict = this.#window.judge(rid);
-    if ((verdict === 'repeat' || verdict === 'replay') && !this.#repeats.take()) {
-      this.fail('policy-violation', 'too many repeats of a request', exchange);
-      return;
-    }
+    if ((verdict === 'repeat' || verdict === 'replay') && !this.#mayRepeat(request, exchange)) return;
     switch (verdict) {
       case 'accept':
+        this.#acknowledged(request);
         this.#accept(this.#pending(request, exchange, this.#agreement.wait));
         break;
       case 'park':
+        this.#acknowledged(request);
         this.#window.park(rid, this.#pending(request, exchange, this.#agreement.wait));
         break;
       case 'repeat':
-        this.#supersede(rid, exchange);
+        this.#supersede(request, exchange);
         break;
       case 'replay':
-        this.#replay(rid, exchange);
+        this.#give(this.#window.answerTo(rid), exchange);
         break;
       case 'refuse':
         this.fail('item-not-found', 'rid outside the window', exchange);
@@ -101,18 +111,20 @@ export class BoshSession implements SessionOwner {
     this.#settle();
   }
 
-  #pending(request: BodyRequest, exchange: Exchange, waitSeconds: number, isCreation = false): Pending {
-    const deadline = this.#context.clock.now() + waitSeconds * 1000;
-    return new Pending(request, exchange, deadline, () => this.#settle(), isCreation);
+  #pending(request: BodyRequest, exchange: Exchange, waitSeconds: number): Pending {
+    return new Pending(request, exchange, this.#context.clock.now() + waitSeconds * 1000, () => this.#settle());
   }
 
   #accept(first: Pending): void {
     this.#requeueLost();
     for (let next: Pending | undefined = first; next !== undefined; next = this.#window.unpark()) {
-      this.#window.accept(next.rid);
-      this.#held.push(next);
-      const { request, exchange } = next;
-      if (this.#end === undefined) this.#perform(exchange, () => this.#process(request));
+      const pending = next;
+      const { request, exchange } = pending;
+      this.#window.accept(pending.rid);
+      this.#watchActivity(request, exchange);
+      if (this.#isOver) return;
+      this.#held.push(pending);
+      if (this.#end === undefined) this.#perform(exchange, () => this.#process(pending));
       if (this.#isOver) return;
     }
   }
@@ -126,60 +138,65 @@ export class BoshSession implements SessionOwner {
     }
   }
 
-  #process(request: BodyRequest): void {
+  #process(pending: Pending): void {
     this.#isPausing = false;
     this.#inactivitySeconds = this.#agreement.inactivity;
-    if (request.restart) this.#restart(request);
-    else this.#forward(request.payload);
-    if (request.pause !== undefined) this.#pause(request.pause);
-    if (request.type === 'terminate') this.#end ??= { by: 'asked', end: undefined };
-  }
-
-  #forward(payload: readonly Stanza[]): void {
-    const error = payload.findIndex(({ ns }) => ns === NS.streams);
-    this.#session.send(error < 0 ? payload : payload.slice(0, error));
-    // A client that reports a stream error has ended its stream (RFC 6120 §4.9.1.1).
-    if (error >= 0) this.#end = { by: 'asked', end: { code: 'stream-error', error: payload[error] } };
-  }
-
-  /** Payloads of a restart request are ignored (XEP-0206 §5). */
-  #restart({ attributes, lang }: BodyRequest): void {
-    const { to } = this.#agreement;
-    const target = attributes.get('to');
-    if (target !== undefined && normaliseDomain(target) !== to) {
-      throw new GatewayError('policy-violation', 'a restart may not change the domain');
+    const { pause, end } = this.#handler.perform(pending);
+    if (pending.isOpening) pending.deadline = this.#context.clock.now() + this.#openingWait() * 1000;
+    if (pause !== undefined) {
+      this.#isPausing = true;
+      // A pause of 0 answers all requests and changes no timer (BOSH-PAUSE-09).
+      if (pause > 0) this.#inactivitySeconds = pause;
     }
-    this.#session.restart({ from: fromHint(attributes.get('from'), to), lang: languageTag(lang) });
+    if (end !== undefined) this.#end ??= end;
   }
 
-  #pause(seconds: number): void {
-    if (seconds > this.#agreement.maxPause) throw new GatewayError('policy-violation', 'pause is above maxpause');
-    this.#isPausing = true;
-    // A pause of 0 answers all requests and changes no timer (BOSH-PAUSE-09).
-    if (seconds > 0) this.#inactivitySeconds = seconds;
+  /** Too many requests for nothing end the session; until the client has logged in it has to ask (BOSH-POLL-05). */
+  #watchActivity(request: BodyRequest, exchange: Exchange | undefined): void {
+    const alive = this.#held.filter(({ isAlive }) => isAlive).length;
+    if (isEmptyRequest(request) && alive > 0) this.#tabs.overlaps(request.rid);
+    const isFine = this.#activity.request(isEmptyRequest(request), alive + 1 >= this.#agreement.requests);
+    if (!isFine && this.#session.isAuthenticated) this.fail('policy-violation', 'overactive', exchange);
+  }
+
+  /** The client says which answers it has (XEP-0124 §9.2). */
+  #acknowledged(request: BodyRequest): void {
+    if (!this.#agreement.acknowledges) return;
+    const ack = acknowledgedRid(request);
+    this.#window.acknowledge(ack);
+    this.#report = reportOf(request, this.#window.answerTo(ack + 1), this.#context.clock.now());
+  }
+
+  /** False where the session is over for it: too many repeats, or by somebody who does not have the key (BOSH-BRK-10). */
+  #mayRepeat({ rid, attributes }: BodyRequest, exchange: Exchange): boolean {
+    const first = this.#find(rid)?.request.attributes.get('key') ?? this.#window.answerTo(rid)?.key;
+    if (!this.#activity.repeat()) this.fail('policy-violation', 'too many repeats of a request', exchange);
+    else if (this.#agreement.newKey !== undefined && !isSameKey(first, attributes.get('key'))) {
+      this.fail('item-not-found', 'the key of a repeat differs', exchange);
+    }
+    return !this.#isOver;
+  }
+
+  #find(rid: number): Pending | undefined {
+    return this.#held.find((held) => held.rid === rid) ?? this.#window.parked(rid);
   }
 
   /** The newer connection takes the place; the older is told to come back, and only it (XEP-0124 §14.3, conformance A-19). */
-  #supersede(rid: number, exchange: Exchange): void {
-    const pending = this.#held.find((held) => held.rid === rid) ?? this.#window.parked(rid);
+  #supersede(request: BodyRequest, exchange: Exchange): void {
+    const { rid, payload } = request;
+    const pending = this.#find(rid);
     if (pending === undefined) return;
-    pending.turnAway(this.#agreement.content);
-    if (!pending.isCreation) pending.deadline = this.#context.clock.now() + this.#agreement.wait * 1000;
+    const differs = payload.length > 0 && pending.request.payload.length === 0;
+    if (pending.isAlive && this.#tabs.isCopy(rid, differs)) {
+      // The copy learns that it has no session, and gets one of its own; what the first tab says is not lost with it.
+      pending.detach()?.answer(renderTerminate(ERRORS['item-not-found'].bosh), this.#agreement.content);
+      const streams = [...this.#session.streams.values()];
+      if (differs) this.#perform(exchange, () => this.#handler.forward(payload, streams));
+    } else {
+      pending.turnAway(this.#agreement.content);
+    }
+    if (!pending.isOpening) pending.deadline = this.#context.clock.now() + this.#agreement.wait * 1000;
     pending.attach(exchange);
-  }
-
-  #replay(rid: number, exchange: Exchange): void {
-    const past = this.#window.answerTo(rid);
-    if (past !== undefined) this.#write(past, exchange);
-  }
-
-  #write(past: PastAnswer, exchange: Exchange): void {
-    past.isLost = false;
-    past.lastOn = exchange;
-    exchange.onLost(() => {
-      if (past.lastOn === exchange) past.isLost = true;
-    });
-    exchange.answer(renderBody(past.values, past.payload), this.#agreement.content);
   }
 
   /**
@@ -189,9 +206,13 @@ export class BoshSession implements SessionOwner {
   #requeueLost(): void {
     for (const [rid, past] of this.#window.newestAnswers()) {
       if (!past.isLost || past.payload.length === 0 || rid === this.#creationRid) continue;
-      this.#session.stream.outbox.putBack(past.payload);
-      this.#window.replaceAnswer(rid, { values: {}, payload: [], lastOn: undefined, isLost: false }, 0);
+      past.stream?.outbox.putBack(past.payload);
+      this.#window.replaceAnswer(rid, { ...past, values: {}, payload: [], isLost: false }, 0);
     }
+  }
+
+  #give(answer: PastAnswer | undefined, exchange: Exchange): void {
+    if (answer !== undefined) giveAnswer(answer, exchange, this.#agreement.content);
   }
 
   /** Answers what is to be answered now, and sets the timers for the rest. */
@@ -199,11 +220,9 @@ export class BoshSession implements SessionOwner {
     if (this.#isOver) return;
     for (let answer = this.#next(); answer !== undefined; answer = this.#next()) {
       const held = this.#held.shift() as Pending;
-      if (answer.content === 'end') {
-        this.#conclude(held.detach());
-        return;
-      }
-      this.#answer(held, answer.content === 'payload');
+      if (answer.content === 'end') this.#conclude(held.detach());
+      else this.#answer(held, answer.content === 'payload');
+      if (this.#isOver) return;
     }
     if (this.#held.length === 0) this.#isPausing = false;
     this.#answerStaleParked();
@@ -212,35 +231,59 @@ export class BoshSession implements SessionOwner {
 
   #next() {
     const { hold, polling } = this.#agreement;
+    const oldest = this.#held.find(({ isAlive }) => isAlive);
     return nextAnswer({
       held: this.#held,
       hold,
       polling,
-      hasPayload: !this.#session.stream.outbox.isEmpty,
+      hasPayload: oldest?.refusal !== undefined || this.#deliveries.hasFor(oldest?.opens),
+      isReporting: this.#report !== undefined,
       isPausing: this.#isPausing,
-      serverIsFull: this.#serverIsFull,
+      serverIsFull: this.#fullStreams.size > 0,
       end: this.#end?.by,
       now: this.#context.clock.now(),
     });
   }
 
   #answer(held: Pending, withPayload: boolean): void {
-    const { rid, isCreation } = held;
+    const { rid, opens, refusal, request } = held;
     const exchange = held.detach();
-    const payload = withPayload ? this.#session.stream.outbox.take(this.#settings.maxResponseBytes) : [];
-    // A dead connection is passed over empty, and what was to be announced waits for a living one.
-    const values =
-      exchange === undefined ? {} : { ...(isCreation && announced(this.#agreement, this.id)), ...this.#announcement };
-    if (exchange !== undefined) this.#announcement = {};
-    const past: PastAnswer = { values, payload, lastOn: exchange, isLost: false };
+    const key = request.attributes.get('key');
+    const past = { key, at: this.#context.clock.now(), lastOn: exchange, isLost: false };
+    if (exchange === undefined) {
+      // A dead connection is passed over empty, and what was to be told waits for a living one.
+      this.#window.answered(rid, { ...past, values: {}, payload: [], stream: undefined }, 0);
+      return;
+    }
+    const isCreation = rid === this.#creationRid;
+    const delivery = this.#deliveries.take(
+      opens,
+      withPayload && refusal === undefined ? this.#settings.maxResponseBytes : 0,
+    );
+    const { payload, stream, ended } = delivery;
+    const values = {
+      ...(isCreation ? announced(this.#agreement, this.id, rid) : this.#acknowledgement(rid)),
+      ...delivery.values,
+      ...refusal,
+    };
     const bytes = payload.reduce((sum, stanza) => sum + stanza.bytes, 0);
-    this.#window.answered(rid, past, bytes);
-    if (exchange === undefined) return;
-    this.#write(past, exchange);
+    const answer: PastAnswer = { ...past, values, payload, stream };
+    const isKept = this.#window.answered(rid, answer, bytes);
+    this.#activity.answered(payload.length > 0);
+    this.#give(answer, exchange);
+    if (ended !== undefined) this.#session.endStream(ended);
     if (isCreation) {
       const ms = this.#settings.firstRequestSeconds * 1000;
       this.#firstRequest = this.#context.clock.after(ms, () => this.#finish({ code: 'client-gone' }));
     }
+    if (!isKept) this.fail('policy-violation', 'too many answers are not acknowledged');
+  }
+
+  /** The highest rid up to which all have come, where it is not the one that is answered (XEP-0124 §9.1). */
+  #acknowledgement(rid: number) {
+    const report = this.#report;
+    this.#report = undefined;
+    return { ack: this.#window.last === rid ? undefined : this.#window.last, ...report };
   }
 
   /** A gap that does not fill must not hold a socket for ever: the client is to come again with both (BOSH-RID-07). */
@@ -282,8 +325,8 @@ export class BoshSession implements SessionOwner {
     if (this.#isOver) return;
     const others = this.#takeOpen().filter((exchange) => exchange !== culprit);
     const reason = culprit ?? others.shift();
-    for (const exchange of others)
-      this.#reply(exchange, renderTerminate(ERRORS['other-request'].bosh), 'other-request');
+    const other = renderTerminate(ERRORS['other-request'].bosh);
+    for (const exchange of others) this.#reply(exchange, other, 'other-request');
     this.#reply(reason, renderTerminate(ERRORS[code].bosh), code);
     this.#finish({ code, detail });
   }
@@ -291,8 +334,7 @@ export class BoshSession implements SessionOwner {
   /** Legacy clients want HTTP codes for three conditions (§17.1). */
   #reply(exchange: Exchange | undefined, body: string, code: ErrorCode | undefined): void {
     const isLegacy = this.#agreement.ver === undefined && code !== undefined;
-    const status = isLegacy ? legacyStatus(code) : 200;
-    exchange?.answer(body, this.#agreement.content, status);
+    exchange?.answer(body, this.#agreement.content, isLegacy ? legacyStatus(code) : 200);
   }
 
   /** All connections that await an answer, oldest first; the caller answers them. */
@@ -312,23 +354,26 @@ export class BoshSession implements SessionOwner {
     this.#session.finish(end);
   }
 
-  onHeader({ from, id, version }: StreamHeader): void {
-    if (!this.#firstHeader) return;
-    this.#firstHeader = false;
-    this.#announcement = { from, authid: id, 'xmpp:version': version };
+  onHeader(header: StreamHeader, stream: Stream): void {
+    this.#deliveries.announce(stream, header);
   }
 
   onReadable(): void {
     this.#settle();
   }
 
-  onFlow(full: boolean): void {
-    this.#serverIsFull = full;
-    if (!full) this.#settle();
+  onFlow(full: boolean, stream: Stream): void {
+    if (full) this.#fullStreams.add(stream);
+    else if (this.#fullStreams.delete(stream)) this.#settle();
   }
 
-  onEnd(end: StreamEnd | undefined): void {
-    this.#end ??= { by: 'told', end };
+  /** The last stream takes the session with it; another one ends alone (XEP-0124 §16.6). */
+  onEnd(end: StreamEnd | undefined, stream: Stream): void {
+    this.#fullStreams.delete(stream);
+    if (!this.#session.streams.has(stream.name)) return;
+    const others = [...this.#session.streams.values()].filter((other) => other !== stream && !other.isOver);
+    if (others.length > 0) this.#deliveries.end(stream, end);
+    else this.#end ??= { by: 'told', end };
     this.#settle();
   }
 
@@ -340,11 +385,11 @@ export class BoshSession implements SessionOwner {
     this.#tell({ code: 'system-shutdown' });
   }
 
-  /** The gateway ends the session: the client learns it as soon as it has a request open, the server at once. */
+  /** The gateway ends the session: the client learns it as soon as it has a request open, the servers at once. */
   #tell(end: StreamEnd): void {
     this.#end ??= { by: 'told', end };
     this.#settle();
-    if (!this.#isOver) this.#session.stream.close(end);
+    if (!this.#isOver) for (const stream of this.#session.streams.values()) stream.close(end);
   }
 
   destroy(): void {

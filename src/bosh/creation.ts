@@ -1,6 +1,8 @@
 import { fromHint, languageTag, normaliseDomain } from '../core/domain.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { Route } from '../core/ports.ts';
 import { parseNumber, type BodyRequest } from './body.ts';
+import { customAttributes, parseRoute, streamAttributes } from './extensions.ts';
 
 export interface NegotiationSettings {
   readonly maxWaitSeconds: number;
@@ -8,6 +10,10 @@ export interface NegotiationSettings {
   readonly inactivitySeconds: number;
   readonly maxInactivitySeconds: number;
   readonly maxPauseSeconds: number;
+  /** Advertised as `polling` where it is enforced; 0 is neither. */
+  readonly pollingSeconds: number;
+  /** Compressed requests are read: advertised as `accept`. */
+  readonly compression: boolean;
 }
 
 /** What client and gateway agree on for the life of a session (XEP-0124 §7). Times in seconds. */
@@ -15,11 +21,22 @@ export interface Agreement {
   readonly to: string;
   readonly from: string | undefined;
   readonly lang: string | undefined;
+  readonly route: Route | undefined;
+  readonly headerAttributes: Readonly<Record<string, string>> | undefined;
+  readonly custom: ReadonlyMap<string, string>;
   readonly wait: number;
   readonly hold: number;
   readonly requests: number;
   readonly inactivity: number;
   readonly maxPause: number;
+  /** The shortest time between empty requests; 0 where there is none. */
+  readonly pollInterval: number;
+  /** Content codings of requests that are read; undefined for none. */
+  readonly accept: string | undefined;
+  /** The client acknowledges answers (§9.2). */
+  readonly acknowledges: boolean;
+  /** Of a session that is protected by keys (§15). */
+  readonly newKey: string | undefined;
   /** Undefined for a legacy client, which wants HTTP status codes (§17.1). */
   readonly ver: string | undefined;
   /** Content-Type of all answers. */
@@ -46,12 +63,19 @@ export function negotiate(request: BodyRequest, settings: NegotiationSettings): 
     to,
     from: fromHint(values.get('from'), to),
     lang: languageTag(request.lang),
+    route: parseRoute(values.get('route')),
+    headerAttributes: streamAttributes(values.get('stream_attrs')),
+    custom: customAttributes(values),
     wait,
     hold,
     // Two at least, so that there is always one to send with (conformance A-05; stanza stalls with more).
     requests: Math.max(hold + 1, 2),
     inactivity: inactivityOf(values, polling, settings),
     maxPause: settings.maxPauseSeconds,
+    pollInterval: settings.pollingSeconds,
+    accept: settings.compression ? 'gzip,deflate' : undefined,
+    acknowledges: values.get('ack') === '1',
+    newKey: values.get('newkey'),
     ver,
     content,
     polling,
@@ -93,9 +117,11 @@ function contentType(text: string | undefined): string {
   return match[2] === undefined ? type : `${type}; charset=utf-8`;
 }
 
-/** What the creation answer says of the agreement (XEP-0124 §7.2, XEP-0206 §4). */
-export function announced(agreement: Agreement, sid: string): Record<string, string | number | undefined> {
-  const { wait, hold, requests, inactivity, maxPause, ver } = agreement;
+/** What the creation answer says of the agreement (XEP-0124 §7.2, XEP-0206 §4). Its `ack` announces acknowledgements (§9.1). */
+export function announced(agreement: Agreement, sid: string, rid: number): Record<string, string | number | undefined> {
+  const { from, wait, hold, requests, inactivity, maxPause, pollInterval, accept, ver } = agreement;
+  const polling = pollInterval > 0 ? pollInterval : undefined;
   const maxpause = maxPause > 0 ? maxPause : undefined;
-  return { sid, wait, requests, ver, inactivity, hold, maxpause, 'xmpp:restartlogic': 'true' };
+  const restartlogic = { 'xmpp:restartlogic': 'true' };
+  return { sid, wait, requests, ver, polling, inactivity, hold, maxpause, accept, ack: rid, to: from, ...restartlogic };
 }

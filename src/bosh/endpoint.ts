@@ -1,23 +1,33 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERRORS, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
+import { clientAddress } from '../http/client-address.ts';
+import { CODINGS_READ } from '../http/content-coding.ts';
 import type { Origins } from '../http/origins.ts';
-import { readBody } from '../http/read-body.ts';
+import { readBody, type BodyResult, type BodySettings } from '../http/read-body.ts';
 import { respond, respondAndClose, respondText } from '../http/respond.ts';
+import type { Throttle } from '../http/throttle.ts';
 import type { GatewayContext } from '../session/context.ts';
+import { NS } from '../xml/ns.ts';
 import type { XmlLimits } from '../xml/reader.ts';
+import { escapeText } from '../xml/write.ts';
 import { BodyError, legacyStatus, parseBody, renderTerminate, type BodyRequest } from './body.ts';
 import { BoshSession, type BoshSessionSettings } from './bosh-session.ts';
 import { DEFAULT_CONTENT_TYPE, negotiate, type NegotiationSettings } from './creation.ts';
-import type { Exchange } from './pending.ts';
+import { HttpExchange, type ExchangeSettings } from './exchange.ts';
+import { boshQuery, readScript } from './script.ts';
 
-export interface BoshSettings extends BoshSessionSettings, NegotiationSettings {
-  readonly maxBodyBytes: number;
+export interface BoshSettings extends BoshSessionSettings, NegotiationSettings, BodySettings, ExchangeSettings {
   /** Limits of one `<body/>`. */
   readonly bodyXml: XmlLimits;
+  /** Whether BOSH may come by GET, as `?data=`. */
+  readonly getRequests: boolean;
+  /** Where clients are sent that ask for a session (XEP-0124 §17.2). */
+  readonly seeOtherUri?: string | undefined;
 }
 
 const METHODS = 'POST, GET, OPTIONS';
 
+const TEXT = 'text/plain; charset=utf-8';
 const WELCOME = `This is a BOSH endpoint (XEP-0124): XMPP clients in web pages connect here.
 Give its address to one: it is the bosh_service_url of Converse.js, and the service of Strophe.js.
 `;
@@ -27,11 +37,13 @@ export class BoshEndpoint {
   readonly #context: GatewayContext;
   readonly #settings: BoshSettings;
   readonly #origins: Origins;
+  readonly #throttle: Throttle;
 
-  constructor(context: GatewayContext, settings: BoshSettings, origins: Origins) {
+  constructor(context: GatewayContext, settings: BoshSettings, origins: Origins, throttle: Throttle) {
     this.#context = context;
     this.#settings = settings;
     this.#origins = origins;
+    this.#throttle = throttle;
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -42,13 +54,16 @@ export class BoshEndpoint {
         break;
       case 'OPTIONS':
         request.resume();
-        if (this.#origins.allows(request)) this.#origins.preflight(response, METHODS);
+        if (this.#origins.allows(request)) this.#origins.preflight(request, response, METHODS);
         else respondText(response, 403, 'This origin is not allowed.');
         break;
       case 'GET':
+        request.resume();
+        this.#get(request, response);
+        break;
       case 'HEAD':
         request.resume();
-        respond(response, 200, 'text/plain; charset=utf-8', WELCOME);
+        respond(response, 200, TEXT, WELCOME);
         break;
       default:
         request.resume();
@@ -63,15 +78,46 @@ export class BoshEndpoint {
       respondAndClose(response, 403, 'This origin is not allowed.');
       return;
     }
-    const coding = request.headers['content-encoding'];
-    if (coding !== undefined && coding.toLowerCase() !== 'identity') {
-      respondAndClose(response, 415, 'Compressed requests are not read here.');
+    readBody(request, this.#settings, (body) => {
+      if (typeof body === 'string') this.#refuseBody(body, response);
+      else this.#receive(body, new HttpExchange(request, response, this.#settings), clientAddress(request));
+    });
+  }
+
+  #refuseBody(why: Exclude<BodyResult, Buffer>, response: ServerResponse): void {
+    switch (why) {
+      case 'too-large':
+        respondAndClose(response, 413, 'The body is too large.');
+        break;
+      case 'coding':
+        // RFC 9110 §15.5.16: which ones would do.
+        response.setHeader('Accept-Encoding', this.#settings.compression ? CODINGS_READ : 'identity');
+        respondAndClose(response, 415, 'That coding is not read here.');
+        break;
+      case 'corrupt':
+        respondText(response, 400, 'The body is not what its Content-Encoding says.');
+        break;
+      case 'aborted':
+    }
+  }
+
+  #get(request: IncomingMessage, response: ServerResponse): void {
+    const query = boshQuery(request.url);
+    if (query === undefined) {
+      respond(response, 200, TEXT, WELCOME);
       return;
     }
-    readBody(request, this.#settings.maxBodyBytes, (body) => {
-      if (body === 'too-large') respondAndClose(response, 413, 'The body is too large.');
-      else if (body !== 'aborted') this.#receive(body, new HttpExchange(response), request.socket.remoteAddress ?? '');
-    });
+    // XEP-0252's form, the bare body, is not spoken (BOSH-SCRIPT-01).
+    const isServed = this.#settings.getRequests && !/^(?:<|%3c)/i.test(query);
+    const script = isServed ? readScript(query) : undefined;
+    if (!this.#origins.allows(request)) respondText(response, 403, 'This origin is not allowed.');
+    else if (!isServed) respondText(response, 404, 'BOSH is spoken by POST here.');
+    else if (script === undefined) respondText(response, 400, 'data or callback is malformed.');
+    else if (script.data.byteLength > this.#settings.maxBodyBytes) respondText(response, 413, 'data is too large.');
+    else {
+      const exchange = new HttpExchange(request, response, this.#settings, script.callback);
+      this.#receive(script.data, exchange, clientAddress(request));
+    }
   }
 
   #receive(bytes: Buffer, exchange: HttpExchange, clientAddress: string): void {
@@ -79,7 +125,7 @@ export class BoshEndpoint {
     try {
       request = parseBody(bytes, this.#settings.bodyXml);
       if (request.sid === undefined) this.#create(request, exchange, clientAddress);
-      else this.#continue(request.sid, request, exchange);
+      else this.#continue(request.sid, request, exchange, clientAddress);
     } catch (error) {
       const code = codeOf(error);
       this.#context.log[ERRORS[code].level](
@@ -99,15 +145,34 @@ export class BoshEndpoint {
       refuse(exchange, 'bad-request', false);
       return;
     }
+    const { seeOtherUri } = this.#settings;
+    if (seeOtherUri !== undefined) {
+      const xml = `<uri>${escapeText(seeOtherUri)}</uri>`;
+      const uri = { xml, name: 'uri', ns: NS.httpbind, bytes: Buffer.byteLength(xml) };
+      exchange.answer(renderTerminate('see-other-uri', [uri]), DEFAULT_CONTENT_TYPE);
+      return;
+    }
     const agreement = negotiate(request, this.#settings);
-    // The session answers when there is something to say; it lives in the registry.
-    void new BoshSession(this.#context, this.#settings, agreement, request, exchange, clientAddress);
+    const release = this.#throttle.admitSession(clientAddress);
+    if (release === undefined) {
+      exchange.retryLater('Too many sessions from one address at the moment.');
+      return;
+    }
+    try {
+      // The session answers when there is something to say; it lives in the registry.
+      const session = new BoshSession(this.#context, this.#settings, agreement, request, exchange, clientAddress);
+      this.#context.registry.whenOver(session.id, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
-  #continue(sid: string, request: BodyRequest, exchange: HttpExchange): void {
+  #continue(sid: string, request: BodyRequest, exchange: HttpExchange, clientAddress: string): void {
     const session = this.#session(sid);
-    if (session === undefined) refuse(exchange, 'item-not-found', false);
-    else session.receive(request, exchange);
+    if (session !== undefined) session.receive(request, exchange);
+    else if (this.#throttle.admitUnknownSid(clientAddress)) refuse(exchange, 'item-not-found', false);
+    else exchange.retryLater('Too many unknown sessions from one address.');
   }
 
   #session(sid: string | undefined): BoshSession | undefined {
@@ -116,32 +181,7 @@ export class BoshEndpoint {
   }
 }
 
-/** Overload passes, so it says when to come again, and Strophe does (conformance A-15); all else is final. */
 function refuse(exchange: HttpExchange, code: ErrorCode, isLegacy: boolean): void {
-  if (code === 'overload') exchange.retryLater();
+  if (code === 'overload') exchange.retryLater('Too many sessions at the moment.');
   else exchange.answer(renderTerminate(ERRORS[code].bosh), DEFAULT_CONTENT_TYPE, isLegacy ? legacyStatus(code) : 200);
-}
-
-/** One POST and its answer. */
-class HttpExchange implements Exchange {
-  readonly #response: ServerResponse;
-
-  constructor(response: ServerResponse) {
-    this.#response = response;
-  }
-
-  answer(body: string, contentType: string, status = 200): void {
-    if (this.#response.destroyed || this.#response.headersSent) return;
-    respond(this.#response, status, contentType, body);
-  }
-
-  retryLater(): void {
-    this.#response.setHeader('Retry-After', '5');
-    respondText(this.#response, 503, 'Too many sessions at the moment.');
-  }
-
-  onLost(lost: () => void): void {
-    if (this.#response.destroyed) lost();
-    else this.#response.once('close', () => this.#response.writableFinished || lost());
-  }
 }

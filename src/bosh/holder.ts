@@ -7,8 +7,8 @@ export interface HeldRequest {
   readonly isAlive: boolean;
   /** A pause request is answered without payload (XEP-0124 §10). */
   readonly isBare: boolean;
-  /** The creation request waits for the stream features, polling or not (XEP-0206 §4). */
-  readonly isCreation: boolean;
+  /** A request that opens a stream waits for its features, polling or not (XEP-0206 §4). */
+  readonly isOpening: boolean;
 }
 
 /** All that decides when a request is answered. */
@@ -18,7 +18,10 @@ export interface Holding {
   readonly hold: number;
   /** `wait` or `hold` is 0: each request is answered at once (§12). */
   readonly polling: boolean;
+  /** Something waits that the oldest living request may carry. */
   readonly hasPayload: boolean;
+  /** The client told that an answer is missing: say so at once (§9.2). */
+  readonly isReporting: boolean;
   /** The client pauses: answer all it has open (§10). */
   readonly isPausing: boolean;
   /** The server takes no more: nothing is answered early, so that the client sends no more. */
@@ -55,10 +58,10 @@ export function nextAnswer(state: Holding): Answer | undefined {
     return hasPayload && another ? payload : { rid, content: 'end' };
   }
   if (hasPayload && !oldest.isBare) return payload;
-  if (state.isPausing) return nothing;
+  if (state.isPausing || state.isReporting) return nothing;
   if (oldest.deadline <= state.now) return nothing;
-  if (state.polling && !oldest.isCreation) return nothing;
-  if (alive > state.hold && !oldest.isCreation && !state.serverIsFull) return nothing;
+  if (state.polling && !oldest.isOpening) return nothing;
+  if (alive > state.hold && !oldest.isOpening && !state.serverIsFull) return nothing;
   // A younger one's time may be up first: it cannot be answered before this one.
   return held.some(({ isAlive, deadline }) => isAlive && deadline <= state.now) ? nothing : undefined;
 }

@@ -1,4 +1,5 @@
 import type { Stanza } from '../core/ports.ts';
+import type { Stream } from '../stream/stream.ts';
 import { renderBody, type BodyRequest } from './body.ts';
 import type { HeldRequest } from './holder.ts';
 
@@ -14,23 +15,29 @@ export interface Exchange {
 export class Pending implements HeldRequest {
   readonly rid: number;
   readonly request: BodyRequest;
-  readonly isCreation: boolean;
   deadline: number;
+  /** The stream that this request opens; it carries nothing of another. */
+  opens: Stream | undefined;
+  /** Why it could open none. */
+  refusal: PastAnswer['values'] | undefined;
   #exchange: Exchange | undefined;
   readonly #onLost: () => void;
 
   /** `onLost`: the client's connection died; the request stays open for a repeat. */
-  constructor(request: BodyRequest, exchange: Exchange, deadline: number, onLost: () => void, isCreation = false) {
+  constructor(request: BodyRequest, exchange: Exchange, deadline: number, onLost: () => void) {
     this.rid = request.rid;
     this.request = request;
     this.deadline = deadline;
-    this.isCreation = isCreation;
     this.#onLost = onLost;
     this.attach(exchange);
   }
 
   get isAlive(): boolean {
     return this.#exchange !== undefined;
+  }
+
+  get isOpening(): boolean {
+    return this.opens !== undefined;
   }
 
   get isBare(): boolean {
@@ -68,8 +75,25 @@ export class Pending implements HeldRequest {
 export interface PastAnswer {
   readonly values: Readonly<Record<string, string | number | undefined>>;
   readonly payload: readonly Stanza[];
+  /** Whose payload it is. */
+  readonly stream: Stream | undefined;
+  /** The request's key, where the session has keys. */
+  readonly key: string | undefined;
+  /** When it was given, on the session's clock (ms). */
+  readonly at: number;
   /** The connection that it was given on last. */
   lastOn: Exchange | undefined;
   /** The connection died before the answer was written out, and nobody has asked again. */
   isLost: boolean;
+}
+
+/** Answers with it, at first or again: the same bytes each time. */
+export function giveAnswer(answer: PastAnswer, exchange: Exchange, contentType: string): void {
+  answer.isLost = false;
+  answer.lastOn = exchange;
+  exchange.onLost(() => {
+    // A client that asked again elsewhere has given up this connection.
+    if (answer.lastOn === exchange) answer.isLost = true;
+  });
+  exchange.answer(renderBody(answer.values, answer.payload), contentType);
 }

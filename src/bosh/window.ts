@@ -5,18 +5,26 @@
  */
 export type Verdict = 'accept' | 'park' | 'repeat' | 'replay' | 'refuse';
 
+/** Answers that a client may leave unacknowledged (BOSH-ACK-10). */
+const MAX_UNACKNOWLEDGED = 64;
+
 /** The request IDs of one session. Pure: it knows rids, the requests that wait for a gap to fill, and past answers. */
 export class RidWindow<Request, Answer> {
   readonly #size: number;
   readonly #maxReplayBytes: number;
+  readonly #keepsUnacknowledged: boolean;
   #last: number;
   readonly #parked = new Map<number, Request>();
   readonly #open = new Set<number>();
   readonly #answers = new Map<number, { answer: Answer; bytes: number }>();
   #replayBytes = 0;
 
-  /** `first` is the rid of the creation request, which is received already; `size` is the session's `requests`. */
-  constructor(first: number, size: number, maxReplayBytes: number) {
+  /**
+   * `first` is the rid of the creation request, which is received already; `size` is the session's `requests`.
+   * `keepsUnacknowledged`: the client acknowledges, so answers are kept until it does (XEP-0124 §9.2).
+   */
+  constructor(first: number, size: number, maxReplayBytes: number, keepsUnacknowledged = false) {
+    this.#keepsUnacknowledged = keepsUnacknowledged;
     this.#last = first;
     this.#size = size;
     this.#maxReplayBytes = maxReplayBytes;
@@ -65,17 +73,31 @@ export class RidWindow<Request, Answer> {
     return request;
   }
 
-  /** The answer was given; the newest `requests` of them, two at least, are kept for a repeat (§14.3, conformance A-08). */
-  answered(rid: number, answer: Answer, bytes: number): void {
+  /**
+   * The answer was given. The newest `requests` of them, two at least, are kept for a repeat (§14.3, conformance A-08); with
+   * acknowledgements all that are not acknowledged. False where those are more than is kept.
+   */
+  answered(rid: number, answer: Answer, bytes: number): boolean {
     this.#open.delete(rid);
     this.#remember(rid, answer, bytes);
-    const keep = Math.max(this.#size, 2);
-    for (const [old, { bytes: size }] of this.#answers) {
-      const isNewest = this.#answers.size === 1;
-      if (isNewest || (this.#answers.size <= keep && this.#replayBytes <= this.#maxReplayBytes)) break;
-      this.#answers.delete(old);
-      this.#replayBytes -= size;
+    const keep = this.#keepsUnacknowledged ? MAX_UNACKNOWLEDGED : Math.max(this.#size, 2);
+    const isOver = (): boolean => this.#answers.size > keep || this.#replayBytes > this.#maxReplayBytes;
+    for (const old of this.#answers.keys()) {
+      if (this.#answers.size === 1 || !isOver()) break;
+      if (this.#keepsUnacknowledged) return false;
+      this.#forget(old);
     }
+    return true;
+  }
+
+  /** The client has all answers up to this one: none of them is asked for again (§9.2). */
+  acknowledge(rid: number): void {
+    for (const old of this.#answers.keys()) if (old <= rid) this.#forget(old);
+  }
+
+  #forget(rid: number): void {
+    this.#replayBytes -= this.#answers.get(rid)?.bytes ?? 0;
+    this.#answers.delete(rid);
   }
 
   answerTo(rid: number): Answer | undefined {

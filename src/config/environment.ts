@@ -19,6 +19,12 @@ export function kindOf(schema: z.core.$ZodType): string {
   return def.innerType === undefined ? def.type : kindOf(def.innerType);
 }
 
+/** How a table is written in one line. */
+const TABLES: Partial<Record<Key, string>> = {
+  domains: '{"example.org":{"host":"127.0.0.1"}}',
+  headers: '{"X-Served-By":"sluice"}',
+};
+
 const WORDS: Record<string, boolean> = { true: true, false: false, 1: true, 0: false, yes: true, no: false };
 
 /** A value from text. What does not fit stays text, and the schema then says what is wrong with it. */
@@ -35,7 +41,7 @@ export function fromText(key: Key, text: string, name: string): unknown {
       try {
         return JSON.parse(text);
       } catch (cause) {
-        throw new ConfigError('', `${name}: must be JSON such as {"example.org":{"host":"127.0.0.1"}}`, { cause });
+        throw new ConfigError('', `${name}: must be JSON such as ${TABLES[key] ?? '{}'}`, { cause });
       }
     default:
       return text;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ConfigError, suggestion } from './config-error.ts';
 import { readAuthorities } from './authorities.ts';
+import { headerName, headerTable, webUri } from './http-fields.ts';
 import { bytes, domainName, oneOf, originName, seconds, urlPath, whole, yesNo, yesNoUnset } from './fields.ts';
 
 const text = (expects: string) => z.string({ error: `must be ${expects}` }).min(1, { error: `must be ${expects}` });
@@ -8,6 +9,7 @@ const HOST = 'a host name or an IP address';
 const PORT = 'a whole number from 1 to 65535';
 const TLS = 'one of direct, starttls, optional, none';
 const CA = 'a PEM file, or the PEM text itself';
+const ROUTES = 'a list of places such as "xmpp.example.org:5222" or "*.example.org:5222"';
 const ORIGINS = "'*' or a list of origins such as https://example.org";
 
 const listening = {
@@ -32,6 +34,20 @@ const listening = {
     75,
     'How long an idle HTTP connection stays open. Keep it above the idle time of the proxy in front, which otherwise answers 502 now and then.',
   ),
+  compression: yesNo(
+    true,
+    'Whether BOSH bodies may be compressed (gzip, deflate): requests, and answers to clients that accept it. Who can both see the size of a TLS record and put text into it learns a little about what else is in it (BREACH); each chat message is sent once and login is in bodies of its own, so there is little to learn. Set false where that is too much.',
+  ),
+  compressAboveBytes: whole(
+    0,
+    1_073_741_824,
+    1024,
+    'bytes',
+    'Shorter answers are not compressed: they fill one packet either way.',
+  ),
+  headers: headerTable(
+    'Header fields for each HTTP answer, errors too, such as { "X-Jitsi-Shard" = "s1" }. Pages of other origins may read them (they are named in Access-Control-Expose-Headers); fields that the gateway itself decides cannot be set here.',
+  ),
   drainSeconds: seconds(0, 600, 5, 'Shutdown ends by then: sessions are ended before, sockets that are left are cut.'),
   logLevel: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', 'The least level that is logged.'),
 };
@@ -51,6 +67,22 @@ const access = {
   credentials: yesNo(
     false,
     'Whether browsers may send cookies and HTTP authentication, for a proxy in front that asks for them. Needs a list of `origins`.',
+  ),
+  allowHeaders: z.array(headerName).default([]).meta({
+    description:
+      'Request header fields that pages may send, beside Content-Type, Content-Encoding, Authorization and X-Requested-With.',
+    expects: 'a list of header names',
+  }),
+  privateNetwork: yesNo(
+    false,
+    'Whether public web pages may use this gateway where it has a private address (Private Network Access of browsers).',
+  ),
+  getRequests: yesNoUnset(
+    "true while `origins` is '*', otherwise false",
+    'Whether BOSH may come by GET as `?data=` with an optional `&callback=` (JSONP), as node-xmpp-bosh had it. Scripts are not bound to an origin: with a list of `origins` any page could use the gateway this way.',
+  ),
+  seeOtherUri: webUri(
+    'Where BOSH clients are sent that ask for a new session (`see-other-uri`): from a plain port to the one with TLS, or away from this server. Sessions that exist go on.',
   ),
 };
 
@@ -103,6 +135,16 @@ const upstream = {
     .array(domainName, { error: 'must be a list of domains' })
     .default([])
     .meta({ description: 'Domains that were served once: clients are told host-gone.', expects: 'a list of domains' }),
+  routes: z
+    .array(z.string().regex(/^(\*\.)?(\[[0-9a-f:.]+\]|[a-z0-9.-]+):\d{1,5}$/, { error: `must be ${ROUTES}` }), {
+      error: `must be ${ROUTES}`,
+    })
+    .default([])
+    .meta({
+      description:
+        'Where clients may ask to be connected to by `route` (XEP-0124 §7.1). A place that is named whole is trusted wherever it lies; behind a `*.` only public addresses are. Empty: what they ask is ignored.',
+      expects: ROUTES,
+    }),
   serveOthers: yesNoUnset(
     'true where `domains` is empty, otherwise false',
     'Whether domains that are not named are served: localhost, and every public domain that DNS finds.',
@@ -114,6 +156,18 @@ const upstream = {
 const sessions = {
   maxSessions: whole(1, 10_000_000, 20_000, 'sessions', 'Sessions at once; one more is refused as overload.'),
   maxWaitSeconds: seconds(1, 3600, 60, 'The longest time a BOSH request is held. Many proxies cut at 60 s.'),
+  pollingSeconds: seconds(
+    0,
+    3600,
+    5,
+    'The shortest time between empty requests that BOSH clients are asked to keep (XEP-0124 §11, §12). 0 asks for nothing.',
+  ),
+  overactivity: oneOf(
+    ['rate', 'literal'],
+    'rate',
+    'What happens to BOSH clients that ask more often than `pollingSeconds`: rate lets a burst pass, literal ends the session at the first request that the standard calls too many.',
+  ),
+  maxStreamsPerSession: whole(1, 1000, 8, 'streams', 'Streams of one BOSH session (XEP-0124 §16).'),
   maxHold: whole(1, 16, 1, 'requests', 'The most BOSH requests held at once. stanza.js stalls with more than 1.'),
   inactivitySeconds: seconds(1, 3600, 70, 'A BOSH session without any open request ends after this.'),
   maxInactivitySeconds: seconds(1, 86_400, 160, 'The longest inactivity that a client may ask for.'),
@@ -143,6 +197,13 @@ const limits = {
     1_048_576,
     'One BOSH body or one WebSocket message. Avatars and OMEMO need much more than 100 kB.',
   ),
+  maxGetBytes: whole(
+    8192,
+    1_048_576,
+    32_768,
+    'bytes',
+    'The target of a GET that carries BOSH: percent-encoding makes bodies about twice as long. Other targets may have 8192 bytes.',
+  ),
   maxStanzaBytes: bytes(
     10_000,
     524_288,
@@ -164,6 +225,37 @@ const limits = {
   maxUpstreamBacklogBytes: bytes(1024, 4_194_304, 'Waiting for one XMPP server, at which the session is ended.'),
 };
 
+/** The most of a thing; 0 is as much as anybody likes. */
+const most = (initial: number, unit: string, description: string) =>
+  whole(0, 100_000_000, initial, unit, `${description} 0 sets no limit.`);
+
+const addressLimits = {
+  maxConnectionsPerAddress: most(
+    2000,
+    'connections',
+    'TCP connections from one address at once: four for each of its sessions. One more gets a 503.',
+  ),
+  maxSessionsPerAddress: most(
+    500,
+    'sessions',
+    'Sessions, BOSH and WebSocket, from one address at once. A school or a company may be behind one address; one more gets a 503.',
+  ),
+  sessionsPerMinutePerAddress: most(
+    1200,
+    'sessions',
+    'New sessions from one address in a minute, in one burst too: all of a large office may come back at once.',
+  ),
+  unknownSidsPerMinutePerAddress: most(
+    600,
+    'requests',
+    'BOSH requests for sessions that are not there, from one address in a minute: what a restart of the gateway causes, and no search for session ids. More get a 503; sessions that are there are not affected.',
+  ),
+  limitPrivateAddresses: yesNo(
+    false,
+    'Whether the limits for each address hold for loopback, private and link-local addresses too. A reverse proxy there would be counted for all its users.',
+  ),
+};
+
 /** The settings in the order of the documentation. */
 export const GROUPS = [
   ['Listening', listening],
@@ -171,9 +263,10 @@ export const GROUPS = [
   ['XMPP servers', upstream],
   ['Sessions and times', sessions],
   ['Limits', limits],
+  ['Limits for each client address', addressLimits],
 ] as const;
 
-export const settingsShape = { ...listening, ...access, ...upstream, ...sessions, ...limits };
+export const settingsShape = { ...listening, ...access, ...upstream, ...sessions, ...limits, ...addressLimits };
 
 type Shape = z.output<z.ZodObject<typeof settingsShape>>;
 
@@ -203,7 +296,11 @@ function crossCheck({ value, issues }: z.core.ParsePayload<Shape>): void {
 export const settingsSchema = z
   .strictObject(settingsShape, { error: 'must be an object' })
   .check(crossCheck)
-  .transform((value) => ({ ...value, serveOthers: value.serveOthers ?? Object.keys(value.domains).length === 0 }));
+  .transform((value) => ({
+    ...value,
+    serveOthers: value.serveOthers ?? Object.keys(value.domains).length === 0,
+    getRequests: value.getRequests ?? value.origins === '*',
+  }));
 
 /** All settings, checked, with their defaults. `ca` holds PEM text, domains are normalised. */
 export type Settings = z.output<typeof settingsSchema>;

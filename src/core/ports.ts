@@ -12,6 +12,12 @@ export interface StreamHeader {
   readonly lang?: string | undefined;
 }
 
+/** A place that a client asks to be connected to, instead of what DNS says. */
+export interface Route {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What the client asks of a new stream. */
 export interface StreamRequest {
   readonly transport: 'bosh' | 'websocket';
@@ -22,12 +28,19 @@ export interface StreamRequest {
   readonly lang?: string | undefined;
   /** The address that the client's connection came from. */
   readonly clientAddress: string;
+  /** Followed only where the configuration allows it (XEP-0124 §7.1). */
+  readonly route?: Route | undefined;
+  /** Further attributes for the stream header; they win over the defaults. */
+  readonly headerAttributes?: Readonly<Record<string, string>> | undefined;
+  /** What the client's page says of itself, such as `ua`: for events, not sent on. */
+  readonly custom?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Attributes that a client may give anew when it restarts a stream (XEP-0206 §5, RFC 7395 §3.7). */
 export interface RestartAttributes {
   readonly from?: string | undefined;
   readonly lang?: string | undefined;
+  readonly headerAttributes?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Why a stream is over. Absent where this type is optional: an orderly close without an error. */
@@ -85,7 +98,7 @@ export interface Target {
 
 /** Yields where to try, best first. */
 export interface Lookup {
-  targets(domain: string, signal: AbortSignal): AsyncIterable<Target>;
+  targets(request: StreamRequest, signal: AbortSignal): AsyncIterable<Target>;
 }
 
 /** A logger in pino's shape. */

@@ -1,16 +1,20 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
+import { plainAddress } from './client-address.ts';
 import type { Origins } from './origins.ts';
-import { respondAndClose, respondText } from './respond.ts';
+import { respondAndClose, respondRaw, respondText, type CustomHeaders } from './respond.ts';
 import { findPage, pathOf, type Page } from './router.ts';
+import type { Throttle } from './throttle.ts';
 
 export interface ListenerSettings {
   readonly host?: string | undefined;
   readonly port: number;
   readonly requestSeconds: number;
   readonly keepAliveSeconds: number;
+  /** On every answer. */
+  readonly headers: CustomHeaders;
 }
 
 /** Takes over a connection that asks to be upgraded; false where the path is not its own. */
@@ -19,6 +23,10 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 /** More of them, and Node drops some without a word (H-14). */
 const MAX_HEADERS = 100;
 const MAX_TARGET_LENGTH = 8192;
+/** Of the request line and all fields, beside what a page allows its GET requests. */
+const MAX_HEADER_BYTES = 16_384;
+/** For a refused connection to take its answer. */
+const REFUSAL_MS = 1000;
 
 /** The HTTP server: what every request must be before it reaches a page. */
 export class Listener {
@@ -26,14 +34,29 @@ export class Listener {
   readonly #pages: readonly Page[];
   readonly #origins: Origins;
   readonly #upgrade: UpgradeHandler;
+  readonly #throttle: Throttle;
+  readonly #clock: Clock;
+  readonly #headers: readonly (readonly [name: string, value: string])[];
   readonly #server: Server;
+  readonly #refused = new WeakSet<Duplex>();
   #isDraining = false;
 
-  constructor(settings: ListenerSettings, origins: Origins, pages: readonly Page[], upgrade: UpgradeHandler) {
+  constructor(
+    settings: ListenerSettings,
+    origins: Origins,
+    throttle: Throttle,
+    clock: Clock,
+    pages: readonly Page[],
+    upgrade: UpgradeHandler,
+  ) {
     this.#settings = settings;
     this.#pages = pages;
     this.#origins = origins;
     this.#upgrade = upgrade;
+    this.#throttle = throttle;
+    this.#clock = clock;
+    this.#headers = Object.entries(settings.headers);
+    const longestGet = Math.max(0, ...pages.map(({ maxGetBytes = 0 }) => maxGetBytes));
     this.#server = createServer(
       {
         // A slow sender is cut; a held answer is not, it counts from the last byte of the request (BOSH-HTTP-12).
@@ -42,14 +65,15 @@ export class Listener {
         connectionsCheckingInterval: Math.min(5000, settings.requestSeconds * 500),
         // Longer than a proxy in front keeps its own (BOSH-HTTP-09).
         keepAliveTimeout: settings.keepAliveSeconds * 1000,
-        maxHeaderSize: 16_384,
+        maxHeaderSize: MAX_HEADER_BYTES + longestGet,
         noDelay: true,
       },
       (request, response) => this.#handle(request, response),
     );
     this.#server.maxHeadersCount = 2 * MAX_HEADERS;
     this.#server.on('upgrade', (request, socket, head) => this.#handleUpgrade(request, socket, head));
-    this.#server.on('connect', (_request, socket) => refuse(socket, '405 Method Not Allowed'));
+    this.#server.on('connect', (_request, socket) => this.#refuse(socket, '405 Method Not Allowed'));
+    this.#server.on('connection', (socket) => this.#admit(socket));
   }
 
   /** The port in use, once started. */
@@ -74,9 +98,9 @@ export class Listener {
   }
 
   /** Takes no more connections, lets answers that are on their way go out, then cuts what is left. */
-  stop(graceMs: number, clock: Clock): Promise<void> {
+  stop(graceMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const grace = clock.after(graceMs, () => this.#server.closeAllConnections());
+      const grace = this.#clock.after(graceMs, () => this.#server.closeAllConnections());
       this.#server.close(() => {
         grace.cancel();
         resolve();
@@ -84,16 +108,35 @@ export class Listener {
     });
   }
 
+  /** An idle connection costs too, so those above the limit do not wait for their first request (H-38). */
+  #admit(socket: Socket): void {
+    const release = this.#throttle.admitConnection(plainAddress(socket.remoteAddress));
+    if (release !== undefined) {
+      socket.once('close', release);
+      return;
+    }
+    this.#refused.add(socket);
+    socket.on('error', () => socket.destroy());
+    this.#refuse(socket, '503 Service Unavailable', { 'Retry-After': '5' });
+    const deadline: Timer = this.#clock.after(REFUSAL_MS, () => socket.destroy());
+    socket.once('close', () => deadline.cancel());
+  }
+
   #handle(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#refused.has(request.socket)) {
+      request.resume();
+      return;
+    }
+    for (const [name, value] of this.#headers) response.setHeader(name, value);
     if (this.#isDraining) response.setHeader('Connection', 'close');
-    const fault = faultOf(request);
+    const pathname = pathOf(request.url);
+    const page = pathname === undefined ? undefined : findPage(this.#pages, pathname);
+    const fault = faultOf(request, request.method === 'GET' ? page?.maxGetBytes : undefined);
     if (fault !== undefined) {
       this.#origins.mark(request, response);
       respondAndClose(response, fault[0], fault[1]);
       return;
     }
-    const pathname = pathOf(request.url);
-    const page = pathname === undefined ? undefined : findPage(this.#pages, pathname);
     if (page === undefined || pathname === undefined) {
       request.resume();
       this.#origins.mark(request, response);
@@ -104,26 +147,29 @@ export class Listener {
   }
 
   #handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (this.#refused.has(socket)) return;
     socket.on('error', () => socket.destroy());
     const pathname = pathOf(request.url);
-    if (faultOf(request) !== undefined || pathname === undefined) refuse(socket, '400 Bad Request');
-    else if (!this.#upgrade(request, socket, head, pathname)) refuse(socket, '404 Not Found');
+    if (faultOf(request) !== undefined || pathname === undefined) this.#refuse(socket, '400 Bad Request');
+    else if (!this.#upgrade(request, socket, head, pathname)) this.#refuse(socket, '404 Not Found');
+  }
+
+  #refuse(socket: Duplex, status: string, more: CustomHeaders = {}): void {
+    respondRaw(socket, status, { ...this.#settings.headers, ...more });
   }
 }
 
 /** What Node's parser lets pass and HTTP does not (conformance C1). */
-function faultOf(request: IncomingMessage): [status: number, text: string] | undefined {
+function faultOf(request: IncomingMessage, maxTarget = MAX_TARGET_LENGTH): [status: number, text: string] | undefined {
   const { httpVersionMajor, httpVersionMinor, rawHeaders, headers, url = '' } = request;
   if (httpVersionMajor !== 1 || httpVersionMinor > 1) return [505, 'HTTP/1.1 is spoken here.'];
   if (rawHeaders.length / 2 > MAX_HEADERS) return [431, 'Too many header fields.'];
-  if (url.length > MAX_TARGET_LENGTH) return [414, 'The request target is too long.'];
+  if (url.length > Math.max(maxTarget, MAX_TARGET_LENGTH)) return [414, 'The request target is too long.'];
+  const fieldBytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0);
+  if (fieldBytes > MAX_HEADER_BYTES) return [431, 'The header fields are too long.'];
   if (!/^(chunked)?$/i.test(headers['transfer-encoding'] ?? ''))
     return [501, 'The one transfer coding here is chunked.'];
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
   if (hosts > 1 || (hosts === 0 && httpVersionMinor === 1)) return [400, 'There must be one Host.'];
   return undefined;
-}
-
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -1,7 +1,11 @@
 import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/** Header fields that the operator adds to each answer. */
+export type CustomHeaders = Readonly<Record<string, string>>;
 
 /** Sends a whole answer: with its length, never chunked, so that proxies let it go at once (BOSH-HTTP-04). */
-export function respond(response: ServerResponse, status: number, contentType: string, body: string): void {
+export function respond(response: ServerResponse, status: number, contentType: string, body: string | Buffer): void {
   response.setHeader('Content-Type', contentType);
   response.setHeader('Content-Length', Buffer.byteLength(body));
   response.setHeader('X-Content-Type-Options', 'nosniff');
@@ -18,4 +22,11 @@ export function respondText(response: ServerResponse, status: number, text: stri
 export function respondAndClose(response: ServerResponse, status: number, text: string): void {
   response.setHeader('Connection', 'close');
   respondText(response, status, text);
+}
+
+/** An answer where HTTP has let go of the connection, or was never let near it: a status, header fields, and the end. */
+export function respondRaw(socket: Duplex, status: string, headers: CustomHeaders = {}): void {
+  const lines = Object.entries({ ...headers, Connection: 'close', 'Content-Length': '0' });
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n`);
 }

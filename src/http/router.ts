@@ -4,6 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface Page {
   /** A string is compared whole; a regular expression is tested. */
   readonly path: string | RegExp;
+  /** The longest target of a GET, where it may be longer than others. */
+  readonly maxGetBytes?: number;
   handle(request: IncomingMessage, response: ServerResponse, pathname: string): void;
 }
 

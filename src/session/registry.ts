@@ -11,6 +11,7 @@ export interface Registered {
 /** All living sessions of one gateway, and the count of their streams, which may outlive them by a closing handshake. */
 export class Registry {
   readonly #sessions = new Map<string, Registered>();
+  readonly #farewells = new Map<string, () => void>();
   streams = 0;
   #total = 0;
   #whenSettled: (() => void) | undefined;
@@ -31,7 +32,16 @@ export class Registry {
 
   remove(session: Registered): void {
     this.#sessions.delete(session.id);
+    const farewell = this.#farewells.get(session.id);
+    this.#farewells.delete(session.id);
+    farewell?.();
     this.settled();
+  }
+
+  /** Calls `run` once, when that session is over; at once where there is none. */
+  whenOver(id: string, run: () => void): void {
+    if (this.#sessions.has(id)) this.#farewells.set(id, run);
+    else run();
   }
 
   get(id: string): Registered | undefined {

@@ -1,105 +1,143 @@
 import type { Timer } from '../core/clock.ts';
 import { ERRORS, GatewayError } from '../core/errors.ts';
-import type { SessionView, StreamView } from '../core/events.ts';
+import type { SessionView } from '../core/events.ts';
 import { randomId, shortId } from '../core/id.ts';
 import type { RestartAttributes, Stanza, StreamEnd, StreamHeader, StreamRequest } from '../core/ports.ts';
-import { Stream, type StreamClient } from '../stream/stream.ts';
+import { Stream } from '../stream/stream.ts';
 import type { GatewayContext, SessionSettings } from './context.ts';
 import type { Registered } from './registry.ts';
 
-/** A transport's session: what it hears of its stream, and what the gateway may ask of it. */
-export interface SessionOwner extends Registered, StreamClient {
+/** A transport's session: what it hears of its streams, and what the gateway may ask of it. */
+export interface SessionOwner extends Registered {
+  /** The server's header is known, at first and after each restart. */
+  onHeader(header: StreamHeader, stream: Stream): void;
+  /** Something waits in the stream's outbox. */
+  onReadable(stream: Stream): void;
+  /** The server side is over; what still waits in the outbox goes to the client first. */
+  onEnd(end: StreamEnd | undefined, stream: Stream): void;
+  /** The server takes no more (true), or takes again (false). */
+  onFlow(full: boolean, stream: Stream): void;
   /** The client did not log in within its time. */
   onUnauthenticated(): void;
 }
 
-/** One client, whatever its transport, with its stream to the server. Registered while it lives. */
-export class Session implements StreamClient {
-  readonly stream: Stream;
-  readonly #view: StreamView;
+/** One client, whatever its transport, with its streams to servers. Registered from its first stream on. */
+export class Session {
   readonly #context: GatewayContext;
   readonly #settings: SessionSettings;
   readonly #owner: SessionOwner;
+  readonly #view: SessionView;
+  readonly #streams = new Map<string, Stream>();
   #authentication: Timer | undefined;
   #isOver = false;
 
-  constructor(context: GatewayContext, settings: SessionSettings, request: StreamRequest, owner: SessionOwner) {
+  constructor(
+    context: GatewayContext,
+    settings: SessionSettings,
+    owner: SessionOwner,
+    transport: SessionView['transport'],
+    clientAddress: string,
+  ) {
     this.#context = context;
     this.#settings = settings;
     this.#owner = owner;
-    const { transport, clientAddress } = request;
-    const session: SessionView = { id: owner.id, transport, clientAddress };
-    this.#view = { name: randomId(), session, request };
-    this.stream = new Stream(request, this, settings);
+    this.#view = { id: owner.id, transport, clientAddress };
   }
 
-  /** Connects. Throws `GatewayError` where there can be no session: `system-shutdown`, `overload`, or the connector's reason. */
-  open(): void {
-    const { registry, connector, clock, events, log, isDraining } = this.#context;
-    if (isDraining()) throw new GatewayError('system-shutdown');
-    if (registry.size >= this.#settings.maxSessions) throw new GatewayError('overload', 'maxSessions is reached');
-    registry.streams++;
-    try {
-      this.stream.connect(connector);
-    } catch (error) {
-      registry.streams--;
-      throw error;
-    }
-    registry.add(this.#owner);
-    this.#authentication = clock.after(this.#settings.authenticationSeconds * 1000, () => {
-      if (!this.stream.isAuthenticated) this.#owner.onUnauthenticated();
-    });
-    const { to, transport, clientAddress } = this.stream.request;
-    log.info({ session: shortId(this.#owner.id), to, transport, client: clientAddress }, 'session opened');
-    events.emit('stream-add', this.#view);
+  /** Streams that the client has not ended, by name. */
+  get streams(): ReadonlyMap<string, Stream> {
+    return this.#streams;
   }
 
-  /** Throws `GatewayError`. */
-  send(stanzas: readonly Stanza[]): void {
-    for (const stanza of stanzas) this.stream.send(stanza);
-    if (stanzas.length > 0) this.#context.events.emit('nodes', stanzas, this.#view);
-  }
-
-  /** Throws `GatewayError` where no restart is due. */
-  restart(attributes: RestartAttributes): void {
-    this.stream.restart(attributes);
-    this.#context.events.emit('stream-restart', this.#view);
+  /** True once the client has logged in on one of its streams. */
+  get isAuthenticated(): boolean {
+    return [...this.#streams.values()].some(({ isAuthenticated }) => isAuthenticated);
   }
 
   /**
-   * The session is over for its client; the stream is closed as `end` says, orderly where it is undefined. Idempotent.
+   * Connects a stream. Throws `GatewayError` where there can be none: `system-shutdown`, `overload`, or the connector's reason.
    */
+  open(request: Omit<StreamRequest, 'transport' | 'clientAddress'>): Stream {
+    const { registry, connector, clock, events, log, isDraining } = this.#context;
+    const isFirst = this.#authentication === undefined;
+    if (isDraining()) throw new GatewayError('system-shutdown');
+    if (isFirst && registry.size >= this.#settings.maxSessions)
+      throw new GatewayError('overload', 'maxSessions is reached');
+    const { transport, clientAddress } = this.#view;
+    const view = { name: randomId(), session: this.#view, request: { ...request, transport, clientAddress } };
+    const stream: Stream = new Stream(
+      view,
+      this.#clientOf(() => stream),
+      this.#settings,
+    );
+    this.#streams.set(stream.name, stream);
+    registry.streams++;
+    try {
+      stream.connect(connector);
+    } catch (error) {
+      this.#streams.delete(stream.name);
+      registry.streams--;
+      throw error;
+    }
+    if (isFirst) {
+      registry.add(this.#owner);
+      this.#authentication = clock.after(this.#settings.authenticationSeconds * 1000, () => {
+        if (![...this.#streams.values()].some(({ isAuthenticated }) => isAuthenticated))
+          this.#owner.onUnauthenticated();
+      });
+    }
+    log.info({ session: shortId(this.#owner.id), to: request.to, transport, client: clientAddress }, 'stream opened');
+    events.emit('stream-add', view);
+    return stream;
+  }
+
+  #clientOf(stream: () => Stream) {
+    const { registry } = this.#context;
+    return {
+      onHeader: (header: StreamHeader) => this.#isOver || this.#owner.onHeader(header, stream()),
+      onReadable: () => {
+        if (this.#isOver) stream().outbox.take(Infinity);
+        else this.#owner.onReadable(stream());
+      },
+      onEnd: (end: StreamEnd | undefined) => {
+        registry.streams--;
+        registry.settled();
+        if (!this.#isOver) this.#owner.onEnd(end, stream());
+      },
+      onFlow: (full: boolean) => this.#isOver || this.#owner.onFlow(full, stream()),
+    };
+  }
+
+  /** Throws `GatewayError`. */
+  send(stanzas: readonly Stanza[], stream: Stream): void {
+    for (const stanza of stanzas) stream.send(stanza);
+    if (stanzas.length > 0) this.#context.events.emit('nodes', stanzas, stream.view);
+  }
+
+  /** Throws `GatewayError` where no restart is due. */
+  restart(attributes: RestartAttributes, stream: Stream): void {
+    stream.restart(attributes);
+    this.#context.events.emit('stream-restart', stream.view);
+  }
+
+  /** One stream is over for the client; the server's side is closed as `end` says, orderly where it is undefined. Idempotent. */
+  endStream(stream: Stream, end?: StreamEnd): void {
+    if (!this.#streams.delete(stream.name)) return;
+    const { events, log } = this.#context;
+    const undelivered = stream.outbox.peek();
+    if (undelivered.length > 0) events.emit('no-client', [...undelivered], stream.view);
+    stream.abandon(end);
+    events.emit('stream-terminate', stream.view, end);
+    const level = end === undefined ? 'info' : ERRORS[end.code].level;
+    log[level]({ session: shortId(this.#owner.id), code: end?.code, detail: end?.detail }, 'stream ended');
+  }
+
+  /** The session is over for its client, with all its streams. Idempotent. */
   finish(end?: StreamEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#authentication?.cancel();
-    const { registry, events, log } = this.#context;
-    const undelivered = this.stream.outbox.peek();
-    if (undelivered.length > 0) events.emit('no-client', [...undelivered], this.#view);
-    this.stream.abandon(end);
-    registry.remove(this.#owner);
-    events.emit('stream-terminate', this.#view, end);
-    const level = end === undefined ? 'info' : ERRORS[end.code].level;
-    log[level]({ session: shortId(this.#owner.id), code: end?.code, detail: end?.detail }, 'session ended');
-  }
-
-  onHeader(header: StreamHeader): void {
-    if (!this.#isOver) this.#owner.onHeader(header);
-  }
-
-  onReadable(): void {
-    if (this.#isOver) this.stream.outbox.take(Infinity);
-    else this.#owner.onReadable();
-  }
-
-  onEnd(end: StreamEnd | undefined): void {
-    const { registry } = this.#context;
-    registry.streams--;
-    registry.settled();
-    if (!this.#isOver) this.#owner.onEnd(end);
-  }
-
-  onFlow(full: boolean): void {
-    if (!this.#isOver) this.#owner.onFlow(full);
+    for (const stream of this.#streams.values()) this.endStream(stream, end);
+    this.#context.registry.remove(this.#owner);
   }
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
+import type { StreamView } from '../core/events.ts';
 import type {
   Connector,
   Downstream,
@@ -6,7 +7,6 @@ import type {
   Stanza,
   StreamEnd,
   StreamHeader,
-  StreamRequest,
   Upstream,
 } from '../core/ports.ts';
 import { READ_BEFORE } from '../xml/limits.ts';
@@ -40,7 +40,7 @@ type State = 'opening' | 'open' | 'closing' | 'closed';
 
 /** One XMPP stream between a client, whatever its transport, and a connector. */
 export class Stream implements Downstream {
-  readonly request: StreamRequest;
+  readonly view: StreamView;
   readonly outbox: Outbox;
   readonly #client: StreamClient;
   readonly #settings: StreamSettings;
@@ -55,14 +55,19 @@ export class Stream implements Downstream {
   #managed = false;
   #resumable = false;
 
-  constructor(request: StreamRequest, client: StreamClient, settings: StreamSettings) {
-    this.request = request;
+  constructor(view: StreamView, client: StreamClient, settings: StreamSettings) {
+    this.view = view;
     this.#client = client;
     this.#settings = settings;
     this.outbox = new Outbox(settings.maxQueuedBytes, (full) => {
       if (full) this.#upstream?.pause();
       else this.#upstream?.resume();
     });
+  }
+
+  /** Unguessable (XEP-0124 §16.2). */
+  get name(): string {
+    return this.view.name;
   }
 
   /** True once a SASL or SASL2 success has passed. */
@@ -84,7 +89,7 @@ export class Stream implements Downstream {
 
   /** Throws `GatewayError` where the connector refuses. */
   connect(connector: Connector): void {
-    this.#upstream = connector.connect(this.request, this);
+    this.#upstream = connector.connect(this.view.request, this);
   }
 
   /** From the client to the server. Throws `policy-violation` where more waits than may. */

@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Connector, Downstream, Logger, Lookup, StreamRequest, Target, Upstream } from '../core/ports.ts';
 import { dial } from './dial.ts';
 import { DomainLookup, type Endpoint } from './lookup.ts';
-import { checkServed, isLoopback, type PolicySettings } from './policy.ts';
+import { checkRoute, checkServed, isLoopback, type PolicySettings } from './policy.ts';
 import { secure } from './tls.ts';
 import { XmppStream, type Dialer, type XmppStreamSettings } from './xmpp-stream.ts';
 
@@ -26,11 +26,12 @@ export class XmppConnector implements Connector, Dialer {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
-    this.#lookup = new DomainLookup(settings.domains, this.#resolver);
+    this.#lookup = new DomainLookup(settings.domains, settings.routes, this.#resolver);
   }
 
   connect(request: StreamRequest, client: Downstream): Upstream {
     checkServed(request.to, this.#settings);
+    checkRoute(request.route, this.#settings.routes);
     const stream = new XmppStream(request, client, this, this.#settings, this.#clock, this.#log);
     this.#streams.add(stream);
     void stream.connect();
@@ -46,8 +47,8 @@ export class XmppConnector implements Connector, Dialer {
     this.#resolver.cancel();
   }
 
-  targets(domain: string, signal: AbortSignal): AsyncIterable<Target> {
-    return this.#lookup.targets(domain, signal);
+  targets(request: StreamRequest, signal: AbortSignal): AsyncIterable<Target> {
+    return this.#lookup.targets(request, signal);
   }
 
   dial(target: Target, signal: AbortSignal): Promise<Socket> {

@@ -5,9 +5,9 @@ import { XmlError, type RootTag } from '../xml/reader.ts';
 import { attributes } from '../xml/write.ts';
 
 /** Our stream header (RFC 6120 §4.7). Nothing of the client's is in it but these values, escaped. */
-export function renderHeader({ to, from, lang }: StreamHeader): string {
-  const namespaces = { xmlns: NS.client, 'xmlns:stream': NS.streams };
-  return `<?xml version='1.0'?><stream:stream${attributes({ ...namespaces, to, from, version: '1.0', 'xml:lang': lang })}>`;
+export function renderHeader({ to, from, lang }: StreamHeader, more: Readonly<Record<string, string>> = {}): string {
+  const own = { xmlns: NS.client, 'xmlns:stream': NS.streams, to };
+  return `<?xml version='1.0'?><stream:stream${attributes({ ...own, from, version: '1.0', 'xml:lang': lang, ...more })}>`;
 }
 
 /** The server's stream header. Throws `XmlError` for a root that is none, and `GatewayError` for a version below 1.0. */

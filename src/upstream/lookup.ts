@@ -1,8 +1,8 @@
 import type { Resolver } from 'node:dns/promises';
 import type { SrvRecord } from 'node:dns';
 import { GatewayError, reasonOf } from '../core/errors.ts';
-import type { Lookup, Target } from '../core/ports.ts';
-import { isLoopback } from './policy.ts';
+import type { Lookup, StreamRequest, Target } from '../core/ports.ts';
+import { isLoopback, isNamedRoute } from './policy.ts';
 
 /** What the configuration fixes for one domain. */
 export interface Endpoint {
@@ -21,15 +21,23 @@ const XMPP_PORT = 5222;
  */
 export class DomainLookup implements Lookup {
   readonly #endpoints: Readonly<Record<string, Endpoint>>;
+  readonly #routes: readonly string[];
   readonly #resolver: Resolver;
 
-  constructor(endpoints: Readonly<Record<string, Endpoint>>, resolver: Resolver) {
+  constructor(endpoints: Readonly<Record<string, Endpoint>>, routes: readonly string[], resolver: Resolver) {
     this.#endpoints = endpoints;
+    this.#routes = routes;
     this.#resolver = resolver;
   }
 
-  async *targets(domain: string, signal: AbortSignal): AsyncIterable<Target> {
+  async *targets({ to: domain, route }: StreamRequest, signal: AbortSignal): AsyncIterable<Target> {
     const endpoint = Object.hasOwn(this.#endpoints, domain) ? this.#endpoints[domain] : undefined;
+    // Where no routes are allowed, `route` is ignored (BOSH-SESSION-12). It never changes whose certificate is expected.
+    if (route !== undefined && this.#routes.length > 0) {
+      const tls = endpoint?.tls ?? (isLoopback(route.host) ? 'optional' : 'starttls');
+      yield { ...route, tls, trusted: isNamedRoute(route, this.#routes) };
+      return;
+    }
     const host = endpoint?.host ?? (domain === 'localhost' ? '127.0.0.1' : undefined);
     if (host !== undefined) {
       const tls = endpoint?.tls ?? (isLoopback(host) ? 'optional' : 'starttls');

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net';
 import { isIpLiteral } from '../core/domain.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { Route } from '../core/ports.ts';
 
 export interface PolicySettings {
   /** Domains by name, with what is fixed for them. */
@@ -8,6 +9,8 @@ export interface PolicySettings {
   readonly retiredDomains: readonly string[];
   /** Whether domains that are not named are served too. */
   readonly serveOthers: boolean;
+  /** Where clients may ask to be connected to: `host:port` or `*.suffix:port`. Empty: `route` is ignored. */
+  readonly routes: readonly string[];
 }
 
 /** Throws `host-unknown` or `host-gone` for a domain that is not served (BOSH-SESSION-03). */
@@ -16,6 +19,19 @@ export function checkServed(domain: string, settings: PolicySettings): void {
   if (Object.hasOwn(settings.domains, domain)) return;
   // An address is no XMPP domain unless the configuration says so: no DNS query, no connection (B-20).
   if (!settings.serveOthers || isIpLiteral(domain)) throw new GatewayError('host-unknown', domain);
+}
+
+/** Throws `host-unknown` for a route that is not allowed (B-23). */
+export function checkRoute(route: Route | undefined, routes: readonly string[]): void {
+  if (route === undefined || routes.length === 0 || isNamedRoute(route, routes)) return;
+  const { host, port } = route;
+  const isAllowed = routes.some((allowed) => allowed.startsWith('*') && `${host}:${port}`.endsWith(allowed.slice(1)));
+  if (!isAllowed) throw new GatewayError('host-unknown', `the route ${host}:${port} is not allowed`);
+}
+
+/** True for a route that the configuration names whole: it is trusted wherever it lies. */
+export function isNamedRoute({ host, port }: Route, routes: readonly string[]): boolean {
+  return routes.includes(`${host.includes(':') ? `[${host}]` : host}:${port}`);
 }
 
 /** Networks that no public XMPP server lies in: RFC 6890's special ranges, and all that embeds an IPv4 address. */

@@ -30,7 +30,7 @@ export interface XmppStreamSettings {
 
 /** What the connector does for its streams. */
 export interface Dialer {
-  targets(domain: string, signal: AbortSignal): AsyncIterable<Target>;
+  targets(request: StreamRequest, signal: AbortSignal): AsyncIterable<Target>;
   dial(target: Target, signal: AbortSignal): Promise<Socket>;
   secure(socket: Socket, target: Target, domain: string): Promise<Socket>;
   finished(stream: XmppStream): void;
@@ -79,7 +79,7 @@ export class XmppStream implements Upstream {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
-    this.#attributes = { from: request.from, lang: request.lang };
+    this.#attributes = request;
     this.#deadline = clock.after(settings.connectSeconds * 1000, () => this.#abort.abort());
   }
 
@@ -87,7 +87,7 @@ export class XmppStream implements Upstream {
   async connect(): Promise<void> {
     let failure: unknown = new GatewayError('upstream-unreachable', `${this.#request.to} has no address`);
     try {
-      for await (const target of this.#dialer.targets(this.#request.to, this.#abort.signal)) {
+      for await (const target of this.#dialer.targets(this.#request, this.#abort.signal)) {
         try {
           const socket = await this.#dialer.dial(target, this.#abort.signal);
           await this.#use(socket, target);
@@ -145,9 +145,14 @@ export class XmppStream implements Upstream {
       { header: (root) => this.#header(root), element: (slice) => this.#element(slice), end: () => this.#serverEnd() },
       this.#settings.xml,
     );
-    const { from, lang } = this.#attributes;
-    // The client's JID is nobody's business while the stream is in clear (RFC 6120 §4.7.1).
-    this.#write(renderHeader({ to: this.#request.to, from: this.#secured ? from : undefined, lang }));
+    const { from, lang, headerAttributes } = this.#attributes;
+    // The client's JID is nobody's business while the stream is in clear (RFC 6120 §4.7.1), and so is what else it says.
+    const { to } = this.#request;
+    this.#write(
+      this.#state === 'plain'
+        ? renderHeader({ to, lang })
+        : renderHeader({ to, from: this.#secured ? from : undefined, lang }, headerAttributes),
+    );
   }
 
   #read(bytes: Buffer): void {
@@ -250,7 +255,12 @@ export class XmppStream implements Upstream {
 
   restart(given: RestartAttributes = {}): void {
     if (this.#state !== 'ready') return;
-    this.#attributes = { from: given.from ?? this.#attributes.from, lang: given.lang ?? this.#attributes.lang };
+    const { from, lang, headerAttributes } = this.#attributes;
+    this.#attributes = {
+      from: given.from ?? from,
+      lang: given.lang ?? lang,
+      headerAttributes: given.headerAttributes ?? headerAttributes,
+    };
     this.#deadline.cancel();
     this.#deadline = this.#clock.after(this.#settings.negotiateSeconds * 1000, () => this.#negotiationTimeout());
     this.#openStream();

@@ -6,6 +6,7 @@ import { randomId, shortId } from '../core/id.ts';
 import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
 import type { GatewayContext, SessionSettings } from '../session/context.ts';
 import { Session, type SessionOwner } from '../session/session.ts';
+import type { Stream } from '../stream/stream.ts';
 import { streamError } from '../stream/stream-error.ts';
 import { NS } from '../xml/ns.ts';
 import type { XmlLimits } from '../xml/reader.ts';
@@ -34,7 +35,8 @@ export class WebSocketSession implements SessionOwner {
   readonly #settings: WebSocketSessionSettings;
   readonly #clientAddress: string;
   #state: State = 'idle';
-  #session: Session | undefined;
+  readonly #session: Session;
+  #stream: Stream | undefined;
   #to = '';
   /** Waits for the client's `<open/>`, then for the server's header, at the end for the client's `<close/>`. */
   #deadline: Timer;
@@ -47,6 +49,7 @@ export class WebSocketSession implements SessionOwner {
     this.#context = context;
     this.#settings = settings;
     this.#clientAddress = clientAddress;
+    this.#session = new Session(context, settings, this, 'websocket', clientAddress);
     this.#deadline = context.clock.after(settings.openSeconds * 1000, () => this.#fail('connection-timeout'));
     socket.on('message', (data: RawData, isBinary: boolean) => this.#message(data as Buffer, isBinary));
     socket.on('pong', () => {
@@ -81,8 +84,8 @@ export class WebSocketSession implements SessionOwner {
   }
 
   #open(header: StreamHeader): void {
-    if (this.#session === undefined) this.#openFirst(header);
-    else this.#restart(this.#session, header);
+    if (this.#stream === undefined) this.#openFirst(header);
+    else this.#restart(this.#stream, header);
   }
 
   #openFirst({ to, from, version, lang }: StreamHeader): void {
@@ -93,26 +96,18 @@ export class WebSocketSession implements SessionOwner {
     this.#to = domain;
     if (version === undefined || !/^[1-9]\d{0,4}\.\d{1,5}$/.test(version))
       throw new GatewayError('unsupported-version');
-    const request = {
-      transport: 'websocket' as const,
-      to: domain,
-      from: fromHint(from, domain),
-      lang: languageTag(lang),
-      clientAddress: this.#clientAddress,
-    };
-    this.#session = new Session(this.#context, this.#settings, request, this);
-    this.#session.open();
+    this.#stream = this.#session.open({ to: domain, from: fromHint(from, domain), lang: languageTag(lang) });
     this.#awaitHeader();
   }
 
   /** RFC 7395 §3.7: a second `<open/>` is a stream restart, and nothing else. */
-  #restart(session: Session, { to, from, lang }: StreamHeader): void {
-    if (!session.stream.restartIsDue) throw new GatewayError('policy-violation', 'no stream restart is due');
+  #restart(stream: Stream, { to, from, lang }: StreamHeader): void {
+    if (!stream.restartIsDue) throw new GatewayError('policy-violation', 'no stream restart is due');
     if (to !== undefined && normaliseDomain(to) !== this.#to) {
       throw new GatewayError('policy-violation', 'a restart may not change the domain');
     }
     this.#state = 'opening';
-    session.restart({ from: fromHint(from, this.#to), lang: languageTag(lang) });
+    this.#session.restart({ from: fromHint(from, this.#to), lang: languageTag(lang) }, stream);
     this.#awaitHeader();
   }
 
@@ -131,10 +126,10 @@ export class WebSocketSession implements SessionOwner {
   }
 
   #element(stanza: Stanza): void {
-    if (this.#session === undefined) throw new GatewayError('bad-format', 'the first message is no <open/>');
+    if (this.#stream === undefined) throw new GatewayError('bad-format', 'the first message is no <open/>');
     if (this.#state === 'closing') return;
     if (stanza.ns !== NS.streams) {
-      this.#session.send([stanza]);
+      this.#session.send([stanza], this.#stream);
       return;
     }
     // The client reports a stream error: its stream is over on both sides (RFC 6120 §4.9.1.1, NSV-34).
@@ -144,29 +139,31 @@ export class WebSocketSession implements SessionOwner {
 
   #clientClose(): void {
     if (this.#state === 'closing') return;
-    if (this.#session === undefined) {
+    if (this.#stream === undefined) {
       this.#closeOrderly(1000);
       return;
     }
     // What the server still sends is delivered until it ends its stream (RFC 7395 §3.6).
     this.#state = 'closing';
-    this.#session.stream.close();
+    this.#stream.close();
   }
 
-  onHeader(header: StreamHeader): void {
+  onHeader(header: StreamHeader, stream: Stream): void {
+    this.#stream = stream;
     // Where it was too slow, ours went before; its features follow all the same.
     if (this.#state === 'opening') this.#sendOpen(header);
   }
 
-  onReadable(): void {
+  onReadable(stream: Stream): void {
+    this.#stream = stream;
     if (this.#state === 'open' || this.#state === 'closing') this.#drain();
   }
 
   /** Sends what waits, as fast as the client takes it: the rest stays in the outbox, and stops the server when that is full. */
   #drain(): void {
-    const outbox = this.#session?.stream.outbox;
+    const outbox = this.#stream?.outbox;
     while (outbox !== undefined && !outbox.isEmpty && this.#socket.bufferedAmount <= this.#settings.maxQueuedBytes) {
-      for (const { xml } of outbox.take(1)) this.#socket.send(xml, () => outbox.isEmpty || this.onReadable());
+      for (const { xml } of outbox.take(1)) this.#socket.send(xml, () => outbox.isEmpty || this.#drain());
     }
   }
 
@@ -179,7 +176,7 @@ export class WebSocketSession implements SessionOwner {
   onEnd(end: StreamEnd | undefined): void {
     const wasOpening = this.#state === 'opening';
     if (this.#state === 'ended') return;
-    for (const { xml } of this.#session?.stream.outbox.take(Infinity) ?? []) if (!wasOpening) this.#socket.send(xml);
+    for (const { xml } of this.#stream?.outbox.take(Infinity) ?? []) if (!wasOpening) this.#socket.send(xml);
     if (end === undefined && this.#state === 'closing') this.#endWith(1000);
     else if (end === undefined) this.#endAndAwaitClose();
     else if (end.unclean === true && !wasOpening) this.#lost(end);
@@ -189,7 +186,7 @@ export class WebSocketSession implements SessionOwner {
   /** The client asked, or broke a rule: `<close/>` and the WebSocket's own handshake follow at once. */
   #endWith(closeCode: number, end?: StreamEnd): void {
     this.#closeOrderly(closeCode);
-    this.#session?.finish(end);
+    this.#session.finish(end);
   }
 
   #closeOrderly(closeCode: number): void {
@@ -203,7 +200,7 @@ export class WebSocketSession implements SessionOwner {
     this.#end();
     this.#socket.send(CLOSE);
     this.#deadline = this.#context.clock.after(this.#settings.closeSeconds * 1000, () => this.#socket.close(1000));
-    this.#session?.finish();
+    this.#session.finish();
   }
 
   #answeredClose(data: Buffer, isBinary: boolean): void {
@@ -214,7 +211,7 @@ export class WebSocketSession implements SessionOwner {
 
   /** The server was lost: no `<close/>`, so that a client with stream management resumes (WS-CLOSE-05, conformance A-27). */
   #lost(end: StreamEnd): void {
-    const error = this.#session?.stream.isManaged === true ? undefined : streamError(ERRORS[end.code].stream);
+    const error = this.#stream?.isManaged === true ? undefined : streamError(ERRORS[end.code].stream);
     this.#end();
     if (error !== undefined) this.#socket.send(error.xml);
     this.#hangUp(ERRORS[end.code].close, end);
@@ -226,7 +223,7 @@ export class WebSocketSession implements SessionOwner {
     if (this.#state === 'idle' || this.#state === 'opening') this.#sendOpen();
     this.#socket.send((error ?? streamError(ERRORS[code].stream)).xml);
     const entry = ERRORS[code];
-    if (this.#session === undefined) {
+    if (this.#stream === undefined) {
       this.#context.log[entry.level]({ client: this.#clientAddress, code, detail }, 'WebSocket refused');
     }
     this.#endWith(entry.close, { code, detail });
@@ -236,7 +233,7 @@ export class WebSocketSession implements SessionOwner {
   #hangUp(closeCode: number, end: StreamEnd): void {
     this.#end();
     this.#socket.close(closeCode);
-    this.#session?.finish(end);
+    this.#session.finish(end);
   }
 
   #end(): void {
@@ -251,7 +248,7 @@ export class WebSocketSession implements SessionOwner {
   #gone(): void {
     const wasClosing = this.#state === 'closing';
     this.#end();
-    this.#session?.finish(wasClosing ? undefined : { code: 'client-gone' });
+    this.#session.finish(wasClosing ? undefined : { code: 'client-gone' });
   }
 
   #pingDue(): void {

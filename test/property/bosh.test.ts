@@ -170,7 +170,7 @@ const heldRequest = fc.record({
   deadline: fc.nat({ max: 100 }),
   isAlive: fc.boolean(),
   isBare: fc.boolean(),
-  isCreation: fc.constant(false),
+  isOpening: fc.constant(false),
 });
 
 const holding: fc.Arbitrary<Holding> = fc
@@ -180,6 +180,7 @@ const holding: fc.Arbitrary<Holding> = fc
     polling: fc.boolean(),
     hasPayload: fc.boolean(),
     isPausing: fc.boolean(),
+    isReporting: fc.boolean(),
     serverIsFull: fc.boolean(),
     end: fc.constantFrom('asked' as const, 'told' as const, undefined),
     now: fc.nat({ max: 100 }),

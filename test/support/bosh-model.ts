@@ -55,6 +55,9 @@ const SETTINGS: BoshSessionSettings & { readonly maxWaitSeconds: number } = {
   maxResponseBytes: 200,
   maxReplayBytes: 1_000_000,
   maxWaitSeconds: 60,
+  pollingSeconds: 0,
+  overactivity: 'rate',
+  maxStreamsPerSession: 8,
 };
 
 /**
@@ -85,7 +88,7 @@ export class BoshModel {
     const creation = new Connection(1000, body({ rid: 1000, to: 'example.com', hold, wait: 60, ver: '1.11' }));
     const request = parseBody(creation.bytes, DEFAULT_XML_LIMITS);
     const limits = { ...SETTINGS, maxHold: 3, inactivitySeconds: 1_000_000, maxInactivitySeconds: 1_000_000 };
-    const agreement = negotiate(request, { ...limits, maxPauseSeconds: 120 });
+    const agreement = negotiate(request, { ...limits, maxPauseSeconds: 120, compression: false });
     this.requests = agreement.requests;
     this.session = new BoshSession(this.#context(), SETTINGS, agreement, request, creation, '127.0.0.1');
     this.#downstream?.opened({ from: 'example.com', id: 's1', version: '1.0' });

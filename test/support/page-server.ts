@@ -26,12 +26,14 @@ const page = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>
 export interface PageServer {
   /** Adds a page with these Converse settings; its URL. */
   add(settings: object): string;
+  /** Adds a page of these files, by name; the one without a name is the page itself. Its URL. */
+  addFiles(files: Readonly<Record<string, string | Buffer>>): string;
   stop(): Promise<void>;
 }
 
 export async function startPageServer(): Promise<PageServer> {
   const dist = dirname(createRequire(import.meta.url).resolve('converse.js/dist/converse.min.js'));
-  const scripts: string[] = [];
+  const pages: Readonly<Record<string, string | Buffer>>[] = [];
   const policy =
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
     "img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; " +
@@ -40,10 +42,8 @@ export async function startPageServer(): Promise<PageServer> {
   async function find(path: string): Promise<string | Buffer | undefined> {
     const [, kind, rest] = /^\/(dist|pages)\/(.*)$/.exec(path) ?? [];
     if (kind === 'dist') return readFile(join(dist, normalize(`/${rest}`))).catch(() => undefined);
-    const [, number, file] = /^(\d+)\/(.*)$/.exec(rest ?? '') ?? [];
-    const script = scripts[Number(number)];
-    if (script === undefined) return undefined;
-    return file === '' ? page : file === 'settings.js' ? script : undefined;
+    const [, number, file = ''] = /^(\d+)\/(.*)$/.exec(rest ?? '') ?? [];
+    return pages[Number(number)]?.[file];
   }
 
   const server = createServer((request, response) => {
@@ -60,11 +60,12 @@ export async function startPageServer(): Promise<PageServer> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
+  function addFiles(files: Readonly<Record<string, string | Buffer>>): string {
+    return `http://127.0.0.1:${port}/pages/${pages.push(files) - 1}/`;
+  }
   return {
-    add(settings) {
-      const count = scripts.push(`converse.initialize(${JSON.stringify(settings)});`);
-      return `http://127.0.0.1:${port}/pages/${count - 1}/`;
-    },
+    add: (settings) => addFiles({ '': page, 'settings.js': `converse.initialize(${JSON.stringify(settings)});` }),
+    addFiles,
     async stop() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,0 +1,87 @@
+import { ERRORS } from '../core/errors.ts';
+import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
+import type { Stream } from '../stream/stream.ts';
+
+/** What one answer carries. */
+export interface Delivery {
+  readonly values: Readonly<Record<string, string | undefined>>;
+  readonly payload: readonly Stanza[];
+  /** Whose payload it is. */
+  readonly stream: Stream | undefined;
+  /** The stream that ends with this answer, while others go on. */
+  readonly ended: Stream | undefined;
+}
+
+/** What waits for a client on all its streams, and whose turn it is: one stream an answer (XEP-0124 §16.4). */
+export class Deliveries {
+  /** The one that was served longest ago comes first. */
+  readonly #turns: Stream[] = [];
+  /** Said in the first answer after it is known (§7.2). */
+  readonly #headers = new Map<Stream, StreamHeader>();
+  readonly #known = new Set<Stream>();
+  readonly #ends = new Map<Stream, StreamEnd | undefined>();
+  #isMany = false;
+
+  add(stream: Stream): void {
+    this.#turns.push(stream);
+    if (this.#turns.length > 1) this.#isMany = true;
+  }
+
+  remove(stream: Stream): void {
+    const index = this.#turns.indexOf(stream);
+    if (index >= 0) this.#turns.splice(index, 1);
+    this.#headers.delete(stream);
+    this.#ends.delete(stream);
+  }
+
+  /** The first header of a stream is told to the client; those after restarts are not. */
+  announce(stream: Stream, header: StreamHeader): void {
+    if (this.#known.has(stream)) return;
+    this.#known.add(stream);
+    this.#headers.set(stream, header);
+  }
+
+  /** The server ended this stream, and the session goes on without it (§16.6). */
+  end(stream: Stream, end: StreamEnd | undefined): void {
+    this.#ends.set(stream, end);
+  }
+
+  /** True where there is something to carry: of any stream, or of that one which the request opens. */
+  hasFor(opens: Stream | undefined): boolean {
+    return opens === undefined ? this.#turns.some((stream) => this.#has(stream)) : this.#has(opens);
+  }
+
+  #has(stream: Stream): boolean {
+    return !stream.outbox.isEmpty || this.#ends.has(stream);
+  }
+
+  /** Takes what the next answer carries: up to `maxBytes` of one stream, or nothing where `maxBytes` is 0. */
+  take(opens: Stream | undefined, maxBytes: number): Delivery {
+    const stream = opens ?? (maxBytes > 0 ? this.#turns.find((one) => this.#has(one)) : undefined);
+    const payload = maxBytes > 0 ? (stream?.outbox.take(maxBytes) ?? []) : [];
+    const subject = stream ?? (this.#isMany ? undefined : this.#turns[0]);
+    const header = subject === undefined ? undefined : this.#headers.get(subject);
+    if (subject !== undefined) this.#headers.delete(subject);
+    const isNamed = stream !== undefined && (opens !== undefined || (this.#isMany && payload.length > 0));
+    const values = {
+      stream: isNamed ? stream.name : undefined,
+      from: header?.from,
+      authid: header?.id,
+      'xmpp:version': header?.version,
+    };
+    if (stream === undefined) return { values, payload, stream, ended: undefined };
+    if (maxBytes > 0 && payload.length === 0 && this.#ends.has(stream)) return this.#farewell(stream);
+    const turn = this.#turns.indexOf(stream);
+    if (turn >= 0) this.#turns.push(...this.#turns.splice(turn, 1));
+    return { values, payload, stream, ended: undefined };
+  }
+
+  /** A terminal condition with a stream's name ends that stream alone (§16.6). */
+  #farewell(stream: Stream): Delivery {
+    const end = this.#ends.get(stream);
+    this.remove(stream);
+    const condition = ERRORS[end?.code ?? 'upstream-closed'].bosh;
+    const payload = end?.error === undefined ? [] : [end.error];
+    return { values: { type: 'terminate', condition, stream: stream.name }, payload, stream, ended: stream };
+  }
+}

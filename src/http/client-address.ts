@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIPv6 } from 'node:net';
+
+/** The address that a request came from: the connection's own. No header is believed (BOSH-HTTP-15). */
+export function clientAddress(request: IncomingMessage): string {
+  return plainAddress(request.socket.remoteAddress);
+}
+
+/** IPv4 addresses are written as such, on dual-stack sockets too. */
+export function plainAddress(address = ''): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '');
+}
+
+/** Whom a limit counts: an IPv4 address, or an IPv6 network of 64 bits, of which one client has all addresses. */
+export function clientKey(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [head = '', tail = ''] = address.replace(/%.*$/, '').split('::');
+  const left = head.split(':').filter((group) => group !== '');
+  const right = tail.split(':').filter((group) => group !== '');
+  const middle = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0');
+  return [...left, ...middle, ...right].slice(0, 4).join(':');
+}
+
+const PRIVATE = new BlockList();
+for (const [network, bits] of [
+  ...([
+    ['127.0.0.0', 8],
+    ['10.0.0.0', 8],
+    ['172.16.0.0', 12],
+    ['192.168.0.0', 16],
+  ] as const),
+  ...([
+    ['169.254.0.0', 16],
+    ['100.64.0.0', 10],
+  ] as const),
+] as const) {
+  PRIVATE.addSubnet(network, bits, 'ipv4');
+}
+for (const [network, bits] of [
+  ['::1', 128],
+  ['fc00::', 7],
+  ['fe80::', 10],
+] as const) {
+  PRIVATE.addSubnet(network, bits, 'ipv6');
+}
+
+/** Loopback, private, link-local and carrier addresses: where reverse proxies and container networks are. */
+export function isPrivate(address: string): boolean {
+  return PRIVATE.check(address.replace(/%.*$/, ''), isIPv6(address) ? 'ipv6' : 'ipv4');
+}

@@ -1,0 +1,58 @@
+/**
+ * The gateway of a chaos run, in a process of its own: its heap is measured apart. Started by `fork` with --expose-gc; says its port,
+ * answers `measure`, ends with `stop` or with its parent.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
+import { createGateway, type GatewayOptions } from '../../src/gateway.ts';
+
+export interface Measurement {
+  readonly heapBytes: number;
+  readonly externalBytes: number;
+  readonly sessions: number;
+  readonly streams: number;
+  readonly sessionsInTotal: number;
+  /** The longest that the process did not come to its events. */
+  readonly stallMs: number;
+  readonly errors: readonly string[];
+}
+
+export const LIMITS = { inactivitySeconds: 10, firstRequestSeconds: 5, creationWaitSeconds: 2, maxPauseSeconds: 10 };
+
+const errors: string[] = [];
+
+async function measure(): Promise<Measurement> {
+  for (let i = 0; i < 3; i++) {
+    await setImmediate();
+    (globalThis as { gc?: () => void }).gc?.();
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  const stallMs = delay.max / 1e6;
+  delay.reset();
+  return { heapBytes: heapUsed, externalBytes: external, stallMs, errors, ...gateway.stats() };
+}
+
+const options: GatewayOptions = {
+  ...{ host: '127.0.0.1', port: 0, keepAliveSeconds: 3600, drainSeconds: 0.5, closeSeconds: 2, maxHold: 2 },
+  ...LIMITS,
+  // Bursts need several answers.
+  maxResponseBytes: 100_000,
+  domains: { 'example.com': { host: '127.0.0.1', port: Number(process.argv[2]), tls: 'none' } },
+  logger: {
+    debug() {},
+    info() {},
+    warn() {},
+    error: (fields, message) => void errors.push(`${message}: ${JSON.stringify(fields).slice(0, 500)}`),
+  },
+};
+const gateway = createGateway(options);
+const delay = monitorEventLoopDelay({ resolution: 10 });
+delay.enable();
+
+process.on('message', (message) => {
+  if (message === 'measure') void measure().then((measurement) => process.send?.(measurement));
+  if (message === 'stop') void gateway.stop().then(() => process.disconnect());
+});
+process.on('disconnect', () => process.exit());
+await gateway.start();
+process.send?.({ port: gateway.port });
