@@ -155,9 +155,7 @@ class Run {
     if (record.failure === undefined && (!record.isComplete || !record.streamEnded)) {
       record.fail(`did not come to its end: sent ${JSON.stringify(sent)}, arrived ${JSON.stringify(arrived)}`);
     }
-    if (number >= WARM_UP && performance.now()-this.#start>9000) console.log(record.traits, record.lines.slice(-25).join('\n'));
     client.stop();
-    console.log('end', number, (performance.now()-this.#start).toFixed(0));
     this.#stanzas.fromClients += arrived.client;
     this.#stanzas.fromServer += arrived.server;
     if (record.failure !== undefined) this.#failed(record);
@@ -177,7 +175,6 @@ class Run {
     const late = performance.now() + SETTLING_MS;
     for (;;) {
       const measurement = await gateway.measure();
-      console.log((performance.now()-this.#start).toFixed(0), measurement.sessions, measurement.streams, server.streams);
       const isEmpty = measurement.sessions === 0 && measurement.streams === 0 && server.streams === 0;
       if (isEmpty || performance.now() > late) return measurement;
       await sleep(100);

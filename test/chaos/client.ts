@@ -202,7 +202,7 @@ export class ChaosClient {
     const number = (name: string): number => Number(attributeOf(text, name) ?? 0);
     this.#sid = attributeOf(text, 'sid') ?? '';
     this.#requests = number('requests');
-    this.#pollMs = this.#record.traits.hold === 0 ? Math.max(250, number('polling') * 1000 + 100) : 0;
+    this.#pollMs = this.#record.traits.hold === 0 ? Math.max(250, number('polling') * 1000 + 150) : 0;
     this.#state = 'features';
     if (this.#sid === '' || this.#requests < 1) this.#fail(`the creation is answered with ${text.slice(0, 300)}`);
   }

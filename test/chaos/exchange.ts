@@ -51,6 +51,12 @@ export class Exchange {
     const { kind, ms, at, how } = this.#fault;
     this.#log(`comes, ${kind}${kind === 'none' ? '' : ` ${ms} ms ${how}`}`);
     for (const other of this.#traffic.exchanges) other.#overtaken(this.n);
+    if (this.#attempt === 0) this.#go();
+    else void this.#client.proxy.barrier().then(() => this.#state === 'coming' && this.#go());
+  }
+
+  #go(): void {
+    const { kind, ms, at } = this.#fault;
     switch (kind) {
       case 'delay-request':
       case 'reorder':

@@ -100,6 +100,23 @@ export class ChaosProxy {
     return Promise.all(verdicts).then((all) => new Map(all));
   }
 
+  /**
+   * Resolves when the gateway has read all that was written to it before. A repeat is let go only then: of two connections the newer
+   * one may be read first, and a request that is read when the answers after it are known to have arrived ends its session, rightly
+   * (XEP-0124 §14.3). A client cannot see to that; in a network it is a matter of luck, here it must not be.
+   */
+  barrier(): Promise<void> {
+    return new Promise((resolve) => {
+      const upstream = this.open();
+      const passed = (): void => {
+        upstream.close('fin');
+        resolve();
+      };
+      upstream.onAnswer = upstream.onClose = passed;
+      upstream.write(Buffer.from('GET /barrier HTTP/1.1\r\nHost: localhost\r\n\r\n'));
+    });
+  }
+
   open(): Upstream {
     return new Upstream(this.gatewayPort, this.#sockets);
   }

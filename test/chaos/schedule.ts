@@ -137,7 +137,7 @@ export class Schedule {
       wait: random.int(2, 4),
       acks: isStandard && random.chance(0.3),
       keys: random.chance(0.15),
-      pace: random.chance(0.15) ? 3500 : random.int(400, 1200),
+      pace: random.chance(0.15) ? 3500 : random.int(200, 900),
     };
   }
 

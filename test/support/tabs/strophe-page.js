@@ -24,8 +24,14 @@ function onMessage(stanza) {
   return true;
 }
 
-/** What this tab found when it started. */
-globalThis.inherited = JSON.parse(sessionStorage.getItem('strophe-bosh-session'));
+const wishes = new URLSearchParams(location.hash.slice(1));
+const key = 'strophe-bosh-session';
+const inherited = JSON.parse(sessionStorage.getItem(key));
+element('inherited').textContent = JSON.stringify(inherited);
+// `#behind=1`: what a tab finds that was copied before the first one sent its last request.
+if (wishes.has('behind')) {
+  sessionStorage.setItem(key, JSON.stringify({ ...inherited, rid: inherited.rid - wishes.get('behind') }));
+}
 
 const connection = new Strophe.Connection(settings.service, { keepalive: true });
 
@@ -39,8 +45,8 @@ function onStatus(status, condition) {
   element('jid').textContent = connection.jid;
   connection.addHandler(onMessage, null, 'message');
   if (status === Status.CONNECTED) connection.send($pres());
-  // What a tab has to say at once: after the # of its URL.
-  else if (location.hash !== '') say(decodeURIComponent(location.hash.slice(1)));
+  // `#say=something`: what the tab says at once.
+  else if (wishes.has('say')) say(wishes.get('say'));
 }
 
 document.querySelector('form').addEventListener('submit', (event) => {
@@ -49,5 +55,5 @@ document.querySelector('form').addEventListener('submit', (event) => {
   element('text').value = '';
 });
 
-if (globalThis.inherited === null) connection.connect(settings.jid, settings.password, onStatus);
+if (inherited === null) connection.connect(settings.jid, settings.password, onStatus);
 else connection.restore(settings.jid, onStatus);
