@@ -32,7 +32,7 @@ export class BoshSession implements SessionOwner {
   readonly #context: GatewayContext;
   readonly #settings: BoshSessionSettings;
   readonly #session: Session;
-  readonly #deliveries = new Deliveries();
+  readonly #deliveries: Deliveries;
   readonly #handler: RequestHandler;
   readonly #window: RidWindow<Pending, PastAnswer>;
   readonly #activity: Activity;
@@ -68,6 +68,7 @@ export class BoshSession implements SessionOwner {
     this.#window = new RidWindow(rid, agreement.requests, settings.maxReplayBytes, agreement.acknowledges);
     this.#activity = new Activity(settings, agreement.polling, context.clock);
     this.#session = new Session(context, settings, this, 'bosh', clientAddress);
+    this.#deliveries = new Deliveries(settings.maxStreamsPerSession > 1);
     this.#handler = new RequestHandler(this.#session, this.#deliveries, agreement, settings.maxStreamsPerSession);
     const stream = this.#handler.create();
     const pending = this.#pending(request, exchange, this.#openingWait());
@@ -248,18 +249,16 @@ export class BoshSession implements SessionOwner {
   #answer(held: Pending, withPayload: boolean): void {
     const { rid, opens, refusal, request } = held;
     const exchange = held.detach();
-    const key = request.attributes.get('key');
-    const past = { key, at: this.#context.clock.now(), lastOn: exchange, isLost: false };
+    const at = this.#context.clock.now();
+    const past = { key: request.attributes.get('key'), at, lastOn: exchange, isLost: false };
     if (exchange === undefined) {
       // A dead connection is passed over empty, and what was to be told waits for a living one.
       this.#window.answered(rid, { ...past, values: {}, payload: [], stream: undefined }, 0);
       return;
     }
     const isCreation = rid === this.#creationRid;
-    const delivery = this.#deliveries.take(
-      opens,
-      withPayload && refusal === undefined ? this.#settings.maxResponseBytes : 0,
-    );
+    const maxBytes = withPayload && refusal === undefined ? this.#settings.maxResponseBytes : 0;
+    const delivery = this.#deliveries.take(opens, maxBytes);
     const { payload, stream, ended } = delivery;
     const values = {
       ...(isCreation ? announced(this.#agreement, this.id, rid) : this.#acknowledgement(rid)),
@@ -302,7 +301,9 @@ export class BoshSession implements SessionOwner {
     if (deadline !== undefined) this.#wait = clock.after(Math.max(0, deadline - clock.now()), () => this.#settle());
     // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
     if (this.#held.some(({ isAlive }) => isAlive)) this.#stopInactivity();
-    else this.#inactivity ??= clock.after(this.#inactivitySeconds * 1000, () => this.#finish({ code: 'client-gone' }));
+    else if (this.#inactivitySeconds > 0) {
+      this.#inactivity ??= clock.after(this.#inactivitySeconds * 1000, () => this.#finish({ code: 'client-gone' }));
+    }
   }
 
   #stopInactivity(): void {

@@ -88,8 +88,9 @@ function holdOf(values: ReadonlyMap<string, string>): number {
   return hold;
 }
 
-/** A polling client is away between its polls, so it gets the longest period (XEP-0124 §10, §12). */
+/** 0 means that a client may stay away as long as it likes. A polling client is away between its polls, so it gets the longest period (XEP-0124 §10, §12). */
 function inactivityOf(values: ReadonlyMap<string, string>, polling: boolean, settings: NegotiationSettings): number {
+  if (settings.inactivitySeconds === 0) return 0;
   const least = polling ? settings.maxInactivitySeconds : settings.inactivitySeconds;
   const asked = parseNumber(values, 'inactivity', 65_535) ?? least;
   return Math.min(Math.max(asked, least), settings.maxInactivitySeconds);
@@ -119,8 +120,9 @@ function contentType(text: string | undefined): string {
 
 /** What the creation answer says of the agreement (XEP-0124 §7.2, XEP-0206 §4). Its `ack` announces acknowledgements (§9.1). */
 export function announced(agreement: Agreement, sid: string, rid: number): Record<string, string | number | undefined> {
-  const { from, wait, hold, requests, inactivity, maxPause, pollInterval, accept, ver } = agreement;
+  const { from, wait, hold, requests, maxPause, pollInterval, accept, ver } = agreement;
   const polling = pollInterval > 0 ? pollInterval : undefined;
+  const inactivity = agreement.inactivity > 0 ? agreement.inactivity : undefined;
   const maxpause = maxPause > 0 ? maxPause : undefined;
   const restartlogic = { 'xmpp:restartlogic': 'true' };
   return { sid, wait, requests, ver, polling, inactivity, hold, maxpause, accept, ack: rid, to: from, ...restartlogic };

@@ -20,7 +20,13 @@ export class Deliveries {
   readonly #headers = new Map<Stream, StreamHeader>();
   readonly #known = new Set<Stream>();
   readonly #ends = new Map<Stream, StreamEnd | undefined>();
+  readonly #isNaming: boolean;
   #isMany = false;
+
+  /** `isNaming`: the session may have several streams, so the client is told their names. */
+  constructor(isNaming: boolean) {
+    this.#isNaming = isNaming;
+  }
 
   add(stream: Stream): void {
     this.#turns.push(stream);
@@ -62,7 +68,8 @@ export class Deliveries {
     const subject = stream ?? (this.#isMany ? undefined : this.#turns[0]);
     const header = subject === undefined ? undefined : this.#headers.get(subject);
     if (subject !== undefined) this.#headers.delete(subject);
-    const isNamed = stream !== undefined && (opens !== undefined || (this.#isMany && payload.length > 0));
+    const isNamed =
+      this.#isNaming && stream !== undefined && (opens !== undefined || (this.#isMany && payload.length > 0));
     const values = {
       stream: isNamed ? stream.name : undefined,
       from: header?.from,

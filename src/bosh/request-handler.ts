@@ -118,7 +118,7 @@ export class RequestHandler {
    * repeats the attributes of the creation request opens nothing either (B-15).
    */
   #isAddition({ attributes, payload, type, pause }: BodyRequest): boolean {
-    if (!attributes.has('to')) return false;
+    if (!attributes.has('to') || this.#maxStreams === 1) return false;
     if (payload.length > 0) this.#saysToAlways = true;
     if (['ver', 'wait', 'hold'].some((name) => attributes.has(name))) return false;
     return !this.#saysToAlways && type === undefined && pause === undefined && !attributes.has('stream');

@@ -10,6 +10,7 @@ const PORT = 'a whole number from 1 to 65535';
 const TLS = 'one of direct, starttls, optional, none';
 const CA = 'a PEM file, or the PEM text itself';
 const ROUTES = 'a list of places such as "xmpp.example.org:5222" or "*.example.org:5222"';
+const NAME_SERVERS = 'a list of addresses such as "127.0.0.1:53"';
 const ORIGINS = "'*' or a list of origins such as https://example.org";
 
 const listening = {
@@ -149,6 +150,15 @@ const upstream = {
     'true where `domains` is empty, otherwise false',
     'Whether domains that are not named are served: localhost, and every public domain that DNS finds.',
   ),
+  dnsServers: z
+    .array(z.string().regex(/^(\[[0-9a-f:.]+\]|[0-9a-f:.]+)(:\d{1,5})?$/i, { error: `must be ${NAME_SERVERS}` }), {
+      error: `must be ${NAME_SERVERS}`,
+    })
+    .default([])
+    .meta({
+      description: 'Name servers to ask for SRV records and addresses, instead of those of the system.',
+      expects: NAME_SERVERS,
+    }),
   connectSeconds: seconds(0.1, 600, 10, 'All attempts to connect to an XMPP server together.'),
   negotiateSeconds: seconds(0.1, 600, 15, 'Stream header, STARTTLS and features of the XMPP server.'),
 };
@@ -169,7 +179,12 @@ const sessions = {
   ),
   maxStreamsPerSession: whole(1, 1000, 8, 'streams', 'Streams of one BOSH session (XEP-0124 §16).'),
   maxHold: whole(1, 16, 1, 'requests', 'The most BOSH requests held at once. stanza.js stalls with more than 1.'),
-  inactivitySeconds: seconds(1, 3600, 70, 'A BOSH session without any open request ends after this.'),
+  inactivitySeconds: seconds(
+    0,
+    3600,
+    70,
+    'A BOSH session without any open request ends after this. 0: never, so that sessions of vanished clients stay.',
+  ),
   maxInactivitySeconds: seconds(1, 86_400, 160, 'The longest inactivity that a client may ask for.'),
   maxPauseSeconds: seconds(0, 86_400, 120, 'The longest pause that a BOSH client may ask for (XEP-0124 §10).'),
   creationWaitSeconds: seconds(

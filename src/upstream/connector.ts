@@ -10,6 +10,8 @@ import { XmppStream, type Dialer, type XmppStreamSettings } from './xmpp-stream.
 
 export interface ConnectorSettings extends PolicySettings, XmppStreamSettings {
   readonly domains: Readonly<Record<string, Endpoint>>;
+  /** Name servers to ask instead of the system's. */
+  readonly dnsServers: readonly string[];
 }
 
 /** The default connector: each client gets a TCP connection of its own to the XMPP server that it names. */
@@ -26,6 +28,7 @@ export class XmppConnector implements Connector, Dialer {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
+    if (settings.dnsServers.length > 0) this.#resolver.setServers(settings.dnsServers);
     this.#lookup = new DomainLookup(settings.domains, settings.routes, this.#resolver);
   }
 

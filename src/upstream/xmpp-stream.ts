@@ -162,7 +162,7 @@ export class XmppStream implements Upstream {
     } catch (error) {
       if (error instanceof XmlError) this.#refuse(error.code, error.message);
       else if (error instanceof GatewayError) this.#refuse(ERRORS[error.code].stream, reasonOf(error));
-      else throw error;
+      else this.#refuse('internal-server-error', reasonOf(error), 'internal-error');
     }
   }
 
