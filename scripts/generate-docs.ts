@@ -41,8 +41,8 @@ says something about a setting wins. An unknown or wrong setting stops the start
 
 - **Command line**: \`--config FILE\`, \`--port\`, \`--host\`, \`--path\`, \`--log-level\`.
 - **Environment**: each setting in upper case, such as \`SLUICE_MAX_WAIT_SECONDS=30\`. Lists are separated by commas
-  (\`SLUICE_ORIGINS=https://a.example,https://b.example\`), \`SLUICE_DOMAINS\` and \`SLUICE_HEADERS\` are JSON, an empty variable counts as absent.
-  An unknown \`SLUICE_…\` variable is an error.
+  (\`SLUICE_ORIGINS=https://a.example,https://b.example\`), \`SLUICE_DOMAINS\` and \`SLUICE_HEADERS\` are JSON, an empty
+  variable counts as absent. An unknown \`SLUICE_…\` variable is an error.
 - **File**: the one of \`--config\`, else of \`SLUICE_CONFIG\`, else \`sluice.toml\`, \`sluice.json\` or \`sluice.config.mjs\` in the
   working directory. The extension says what it is: \`.toml\`, \`.json\`, or a module (\`.js\`, \`.mjs\`, \`.cjs\`, \`.ts\`) that has a
   default export or exports \`config\`.

@@ -48,7 +48,7 @@ export class Exchange {
     const { counts } = this.#client.proxy;
     counts.requests++;
     if (this.#attempt > 0) counts.repeats++;
-    const { kind, ms, at, how } = this.#fault;
+    const { kind, ms, how } = this.#fault;
     this.#log(`comes, ${kind}${kind === 'none' ? '' : ` ${ms} ms ${how}`}`);
     for (const other of this.#traffic.exchanges) other.#overtaken(this.n);
     if (this.#attempt === 0) this.#go();

@@ -54,7 +54,7 @@ test('decision 2: the operator’s headers are on every answer, and pages may re
     assert.equal((await http.response()).header('x-jitsi-shard'), 's1', path);
   }
   const socket = await bench.socket();
-  assert.equal(socket.status, 101);
+  assert.deepEqual([socket.status, socket.headers['x-jitsi-shard']], [101, 's1']);
 });
 
 test('decision 2: without headers of the operator, nothing is exposed', async (t) => {
@@ -110,7 +110,7 @@ for (const privateNetwork of [true, false]) {
 
 const ELSEWHERE = 'https://chat.example.org/http-bind?a=1&b=2';
 
-test('BOSH-ERR-06, BOSH-SEC-01: who asks for a session is sent elsewhere, over 200, and nothing is dialled', async (t) => {
+test('BOSH-ERR-06, BOSH-SEC-01, BOSH-HTTP-15: who asks for a session is sent elsewhere, over 200, and nothing is dialled', async (t) => {
   const bench = await startBench(t, { seeOtherUri: ELSEWHERE });
   for (const text of [creation, body({ rid: 1, to: 'example.com' }), body({ rid: 1 })]) {
     const response = await bench.request({ path: PATH, headers: { 'X-Forwarded-Proto': 'https' }, body: text });

@@ -38,6 +38,16 @@ test('BOSH-RESP-09: several gzip members are one body (RFC 1952 §2.2)', async (
   assert.ok(readAnswer(await post(bench, 'gzip', Buffer.concat(parts))).attributes['sid']);
 });
 
+test('BOSH-RESP-09: accept names what is decoded, and is not there where nothing is', async (t) => {
+  for (const [compression, accept] of [
+    [true, 'gzip,deflate'],
+    [false, undefined],
+  ] as const) {
+    const { client } = await (await startBench(t, { compression })).session();
+    assert.equal(client.created['accept'], accept);
+  }
+});
+
 test('H-23: where compression is off, a coded request is refused, and never read as text', async (t) => {
   const bench = await startBench(t, { compression: false });
   for (const bytes of [gzipSync(creation), Buffer.from(creation)]) {

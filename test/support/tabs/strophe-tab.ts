@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { PageServer } from '../page-server.ts';
 import type { Account } from '../real-server.ts';
 import { Tab } from './tab.ts';
@@ -47,6 +48,16 @@ export class StropheTab extends Tab {
   async inherited(): Promise<{ jid: string; rid: number; sid: string } | null> {
     await this.page.locator('#inherited:not(:empty)').waitFor();
     return JSON.parse(await this.page.locator('#inherited').innerText());
+  }
+
+  /** Waits until its request is held, and nothing else goes on. */
+  async isHeld(): Promise<void> {
+    await this.jid();
+    let count: number;
+    do {
+      count = this.posts.length;
+      await delay(400);
+    } while (count !== this.posts.length);
   }
 
   async say(text: string): Promise<void> {

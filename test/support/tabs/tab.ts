@@ -36,7 +36,8 @@ export class Tab {
   }
 
   #log(direction: string, text: string): void {
-    this.#wire.push(`${performance.now().toFixed(0)} ${this.name} ${direction} ${text.slice(0, 500)}`);
+    const short = text.replaceAll(/ (?:xmlns(?::\w+)?|sid|xml:lang)=(?:"[^"]*"|'[^']*')/g, '').slice(0, 300);
+    this.#wire.push(`${performance.now().toFixed(0)} ${this.name} ${direction} ${short}`);
   }
 
   /** Opens the same page in a new tab, which gets a copy of sessionStorage as the browser's own Duplicate gives it. */
