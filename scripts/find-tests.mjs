@@ -18,8 +18,8 @@ export function requireNode() {
 /** The test files of a folder, by their paths from the root. */
 export const findTests = (folder) => globSync(join(folder, '**/*.test.ts'), { cwd: root }).sort();
 
-/** What starts servers or opens browsers. */
-export const isSerial = (file) => /^test.(integration|browser)./.test(file);
+/** What starts servers or opens browsers, or measures times and memory. */
+export const isSerial = (file) => /^test.(integration|browser|chaos)./.test(file);
 
 /** What starts servers or opens browsers runs one file at a time; the rest runs side by side. */
 export function groupsOf(files) {

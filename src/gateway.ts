@@ -38,6 +38,8 @@ export interface Gateway {
   readonly events: EventEmitter<GatewayEvents>;
   /** The port that is listened on. */
   readonly port: number;
+  /** The port for TLS, where there is one. */
+  readonly tlsPort: number | undefined;
   readonly settings: Settings;
   /** Rejects with Node's own error where the port cannot be had. */
   start(): Promise<void>;
@@ -66,6 +68,7 @@ class ComposedGateway implements Gateway {
   readonly #registry = new Registry();
   readonly #clock: Clock;
   readonly #listener: Listener;
+  readonly #tlsListener: Listener | undefined;
   readonly #webSocket: WebSocketEndpoint;
   readonly #connector: Connector;
   #isDraining = false;
@@ -104,15 +107,26 @@ class ComposedGateway implements Gateway {
       this.#webSocket.upgrade(request, socket, head);
       return true;
     };
-    this.#listener = new Listener(settings, origins, throttle, clock, [...ownPages, ...pages], upgrade);
+    const allPages = [...ownPages, ...pages];
+    this.#listener = new Listener(settings, origins, throttle, clock, allPages, upgrade);
+    const { tlsPort, tlsCert: cert, tlsKey: key, tlsClientCa: clientCa } = settings;
+    if (tlsPort !== undefined && cert !== undefined && key !== undefined) {
+      const own = { ...settings, port: tlsPort };
+      this.#tlsListener = new Listener(own, origins, throttle, clock, allPages, upgrade, { cert, key, clientCa });
+    }
+  }
+
+  get tlsPort(): number | undefined {
+    return this.#tlsListener?.port;
   }
 
   get port(): number {
     return this.#listener.port;
   }
 
-  start(): Promise<void> {
-    return this.#listener.start();
+  async start(): Promise<void> {
+    await this.#listener.start();
+    await this.#tlsListener?.start();
   }
 
   stop(): Promise<void> {
@@ -124,6 +138,7 @@ class ComposedGateway implements Gateway {
   async #stop(): Promise<void> {
     this.#isDraining = true;
     this.#listener.drain();
+    this.#tlsListener?.drain();
     for (const session of this.#registry.all()) session.shutDown();
     this.#webSocket.shutDown();
     await new Promise<void>((resolve) => {
@@ -135,7 +150,7 @@ class ComposedGateway implements Gateway {
     });
     for (const session of this.#registry.all()) session.destroy();
     this.#webSocket.stop();
-    await this.#listener.stop(LAST_ANSWERS_MS);
+    await Promise.all([this.#listener.stop(LAST_ANSWERS_MS), this.#tlsListener?.stop(LAST_ANSWERS_MS)]);
     await this.#connector.stop?.();
   }
 

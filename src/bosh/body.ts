@@ -125,7 +125,8 @@ export function renderBody(
   payload: readonly Stanza[],
 ): string {
   const streams = payload.some(({ ns }) => ns === NS.streams) ? NS.streams : undefined;
-  const xbosh = Object.keys(values).some((name) => name.startsWith('xmpp:')) ? NS.xbosh : undefined;
+  const usesXbosh = Object.entries(values).some(([name, value]) => value !== undefined && name.startsWith('xmpp:'));
+  const xbosh = usesXbosh ? NS.xbosh : undefined;
   const declarations = { xmlns: NS.httpbind, 'xmlns:stream': streams, 'xmlns:xmpp': xbosh };
   const head = `<body${attributes({ ...declarations, ...values })}`;
   if (payload.length === 0) return `${head}/>`;

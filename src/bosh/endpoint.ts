@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERRORS, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
-import { clientAddress } from '../http/client-address.ts';
+import { clientAddress, mayContinue, securityOf, type Security } from '../http/client-address.ts';
 import { CODINGS_READ } from '../http/content-coding.ts';
 import type { Origins } from '../http/origins.ts';
 import { readBody, type BodyResult, type BodySettings } from '../http/read-body.ts';
@@ -37,6 +37,8 @@ export class BoshEndpoint {
   readonly #context: GatewayContext;
   readonly #settings: BoshSettings;
   readonly #origins: Origins;
+  /** How well the connection was protected on which each session began. */
+  readonly #securities = new WeakMap<BoshSession, Security>();
   readonly #throttle: Throttle;
 
   constructor(context: GatewayContext, settings: BoshSettings, origins: Origins, throttle: Throttle) {
@@ -80,7 +82,7 @@ export class BoshEndpoint {
     }
     readBody(request, this.#settings, (body) => {
       if (typeof body === 'string') this.#refuseBody(body, response);
-      else this.#receive(body, new HttpExchange(request, response, this.#settings), clientAddress(request));
+      else this.#receive(body, request, new HttpExchange(request, response, this.#settings));
     });
   }
 
@@ -116,20 +118,20 @@ export class BoshEndpoint {
     else if (script.data.byteLength > this.#settings.maxBodyBytes) respondText(response, 413, 'data is too large.');
     else {
       const exchange = new HttpExchange(request, response, this.#settings, script.callback);
-      this.#receive(script.data, exchange, clientAddress(request));
+      this.#receive(script.data, request, exchange);
     }
   }
 
-  #receive(bytes: Buffer, exchange: HttpExchange, clientAddress: string): void {
+  #receive(bytes: Buffer, http: IncomingMessage, exchange: HttpExchange): void {
     let request: BodyRequest | undefined;
     try {
       request = parseBody(bytes, this.#settings.bodyXml);
-      if (request.sid === undefined) this.#create(request, exchange, clientAddress);
-      else this.#continue(request.sid, request, exchange, clientAddress);
+      if (request.sid === undefined) this.#create(request, exchange, http);
+      else this.#continue(request.sid, request, exchange, http);
     } catch (error) {
       const code = codeOf(error);
       this.#context.log[ERRORS[code].level](
-        { client: clientAddress, code, detail: reasonOf(error) },
+        { client: clientAddress(http), code, detail: reasonOf(error) },
         'request refused',
       );
       const session = error instanceof BodyError ? this.#session(error.sid) : undefined;
@@ -140,7 +142,7 @@ export class BoshEndpoint {
     }
   }
 
-  #create(request: BodyRequest, exchange: HttpExchange, clientAddress: string): void {
+  #create(request: BodyRequest, exchange: HttpExchange, http: IncomingMessage): void {
     if (request.type === 'terminate') {
       refuse(exchange, 'bad-request', false);
       return;
@@ -153,14 +155,16 @@ export class BoshEndpoint {
       return;
     }
     const agreement = negotiate(request, this.#settings);
-    const release = this.#throttle.admitSession(clientAddress);
+    const address = clientAddress(http);
+    const release = this.#throttle.admitSession(address);
     if (release === undefined) {
       exchange.retryLater('Too many sessions from one address at the moment.');
       return;
     }
     try {
       // The session answers when there is something to say; it lives in the registry.
-      const session = new BoshSession(this.#context, this.#settings, agreement, request, exchange, clientAddress);
+      const session = new BoshSession(this.#context, this.#settings, agreement, request, exchange, address);
+      this.#securities.set(session, securityOf(http));
       this.#context.registry.whenOver(session.id, release);
     } catch (error) {
       release();
@@ -168,10 +172,14 @@ export class BoshEndpoint {
     }
   }
 
-  #continue(sid: string, request: BodyRequest, exchange: HttpExchange, clientAddress: string): void {
+  #continue(sid: string, request: BodyRequest, exchange: HttpExchange, http: IncomingMessage): void {
     const session = this.#session(sid);
-    if (session !== undefined) session.receive(request, exchange);
-    else if (this.#throttle.admitUnknownSid(clientAddress)) refuse(exchange, 'item-not-found', false);
+    const first = session === undefined ? undefined : this.#securities.get(session);
+    if (first !== undefined && !mayContinue(first, securityOf(http))) {
+      // Whoever sends this is not to learn that the session exists, and cannot end it (XEP-0124 §19.1).
+      http.socket.destroy();
+    } else if (session !== undefined) session.receive(request, exchange);
+    else if (this.#throttle.admitUnknownSid(clientAddress(http))) refuse(exchange, 'item-not-found', false);
     else exchange.retryLater('Too many unknown sessions from one address.');
   }
 

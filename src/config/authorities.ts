@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ConfigError } from './config-error.ts';
 
@@ -6,18 +6,23 @@ const BEGIN = '-----BEGIN CERTIFICATE-----';
 
 interface WithAuthorities {
   readonly domains: Record<string, { ca?: string | undefined }>;
+  tlsCert?: string | undefined;
+  tlsKey?: string | undefined;
+  tlsClientCa?: string | undefined;
 }
 
-function readAuthority(key: string, ca: string): string {
-  let pem = ca;
-  if (!ca.includes('-----BEGIN')) {
-    try {
-      pem = readFileSync(ca, 'utf8');
-    } catch (cause) {
-      const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(cause);
-      throw new ConfigError(key, `cannot read "${ca}": ${why}`, { cause });
-    }
+function readPem(key: string, pemOrFile: string): string {
+  if (pemOrFile.includes('-----BEGIN')) return pemOrFile;
+  try {
+    return readFileSync(pemOrFile, 'utf8');
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : String(cause);
+    throw new ConfigError(key, `cannot read "${pemOrFile}": ${why}`, { cause });
   }
+}
+
+function readCertificates(key: string, pemOrFile: string): string {
+  const pem = readPem(key, pemOrFile);
   try {
     if (!pem.includes(BEGIN)) throw new Error('no certificate');
     // Each of them, since tls.connect() skips the broken ones without a word.
@@ -34,7 +39,20 @@ function readAuthority(key: string, ca: string): string {
 /** Puts PEM text in the place of file names, so that a wrong one is told at the start and not at the first client. */
 export function readAuthorities<T extends WithAuthorities>(settings: T): T {
   for (const [name, domain] of Object.entries(settings.domains)) {
-    if (domain.ca !== undefined) domain.ca = readAuthority(`domains.${name}.ca`, domain.ca);
+    if (domain.ca !== undefined) domain.ca = readCertificates(`domains.${name}.ca`, domain.ca);
   }
+  if (settings.tlsCert !== undefined) settings.tlsCert = readCertificates('tlsCert', settings.tlsCert);
+  if (settings.tlsClientCa !== undefined) settings.tlsClientCa = readCertificates('tlsClientCa', settings.tlsClientCa);
+  if (settings.tlsKey !== undefined) settings.tlsKey = readKey(settings.tlsKey);
   return settings;
+}
+
+function readKey(pemOrFile: string): string {
+  const pem = readPem('tlsKey', pemOrFile);
+  try {
+    createPrivateKey(pem);
+  } catch (cause) {
+    throw new ConfigError('tlsKey', 'must be a PEM file with a private key that needs no passphrase', { cause });
+  }
+  return pem;
 }

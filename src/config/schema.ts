@@ -8,7 +8,8 @@ const text = (expects: string) => z.string({ error: `must be ${expects}` }).min(
 const HOST = 'a host name or an IP address';
 const PORT = 'a whole number from 1 to 65535';
 const TLS = 'one of direct, starttls, optional, none';
-const CA = 'a PEM file, or the PEM text itself';
+const TLS_PORT = 'a whole number from 0 to 65535';
+const PEM = 'a PEM file, or the PEM text itself';
 const ROUTES = 'a list of places such as "xmpp.example.org:5222" or "*.example.org:5222"';
 const NAME_SERVERS = 'a list of addresses such as "127.0.0.1:53"';
 const ORIGINS = "'*' or a list of origins such as https://example.org";
@@ -26,6 +27,29 @@ const listening = {
     '',
     'The port to listen on; 0 takes any free one. 5280 is where XMPP servers have BOSH.',
   ),
+  tlsPort: z
+    .int({ error: `must be ${TLS_PORT}` })
+    .min(0, { error: `must be ${TLS_PORT}` })
+    .max(65_535, { error: `must be ${TLS_PORT}` })
+    .optional()
+    .meta({
+      description:
+        'A second port, for https and wss; needs `tlsCert` and `tlsKey`. A session that begins there stays there.',
+      expects: TLS_PORT,
+      otherwise: 'none: a reverse proxy in front speaks TLS',
+    }),
+  tlsCert: text(PEM).optional().meta({
+    description: 'The certificate for `tlsPort`, with its chain.',
+    expects: PEM,
+    otherwise: 'none',
+  }),
+  tlsKey: text(PEM).optional().meta({ description: 'The private key of `tlsCert`.', expects: PEM, otherwise: 'none' }),
+  tlsClientCa: text(PEM).optional().meta({
+    description:
+      'Clients at `tlsPort` are asked for a certificate of this authority; a session that shows one keeps to it.',
+    expects: PEM,
+    otherwise: 'none is asked for',
+  }),
   path: urlPath('/http-bind/', 'Where BOSH is, with and without the final slash. WebSocket is spoken here too.'),
   websocketPath: urlPath('/xmpp-websocket', 'Where WebSocket is.'),
   requestSeconds: seconds(1, 3600, 30, 'A whole HTTP request must be in by then: slow ones hold a socket for nothing.'),
@@ -113,9 +137,9 @@ export const domainShape = {
       expects: TLS,
       otherwise: 'starttls; optional where `host` is this machine (loopback)',
     }),
-  ca: text(CA).optional().meta({
+  ca: text(PEM).optional().meta({
     description: 'The certificate authority to trust for this domain, instead of the well-known ones.',
-    expects: CA,
+    expects: PEM,
     otherwise: 'the well-known authorities',
   }),
 };
@@ -302,6 +326,9 @@ function crossCheck({ value, issues }: z.core.ParsePayload<Shape>): void {
   }
   if (value.credentials && value.origins === '*') {
     refuse('credentials', "needs a list of `origins`: browsers refuse credentials together with '*'");
+  }
+  for (const key of ['tlsCert', 'tlsKey'] as const) {
+    if (value.tlsPort !== undefined && value[key] === undefined) refuse('tlsPort', `needs \`${key}\` too`);
   }
   const both = value.retiredDomains.find((name) => Object.hasOwn(value.domains, name));
   if (both !== undefined) refuse('retiredDomains', `"${both}" is named in \`domains\` too: take it out of one of them`);

@@ -1,9 +1,32 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
+import { TLSSocket, type PeerCertificate } from 'node:tls';
 
 /** The address that a request came from: the connection's own. No header is believed (BOSH-HTTP-15). */
 export function clientAddress(request: IncomingMessage): string {
   return plainAddress(request.socket.remoteAddress);
+}
+
+/** How well a connection is protected: what a session begins with, it keeps (XEP-0124 §19.1). */
+export interface Security {
+  readonly isSecure: boolean;
+  /** SHA-256 of the client's certificate, where it has shown one. */
+  readonly certificate: string | undefined;
+}
+
+/** Only TLS of the gateway's own counts: no header is believed. */
+export function securityOf({ socket }: IncomingMessage): Security {
+  if (!(socket instanceof TLSSocket)) return { isSecure: false, certificate: undefined };
+  // Without a certificate of the client this is an empty object.
+  const certificate = socket.getPeerCertificate() as Partial<PeerCertificate>;
+  return { isSecure: true, certificate: certificate.fingerprint256 };
+}
+
+/** True where `later` may go on with what `first` began: encrypted if it was, and with the same certificate (BOSH-SEC-02, -03). */
+export function mayContinue(first: Security, later: Security): boolean {
+  return (
+    (!first.isSecure || later.isSecure) && (first.certificate === undefined || first.certificate === later.certificate)
+  );
 }
 
 /** IPv4 addresses are written as such, on dual-stack sockets too. */

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../core/clock.ts';
@@ -15,6 +16,14 @@ export interface ListenerSettings {
   readonly keepAliveSeconds: number;
   /** On every answer. */
   readonly headers: CustomHeaders;
+}
+
+/** What makes a listener speak TLS; all of it PEM text. */
+export interface ListenerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Clients are asked for a certificate of this authority; they need not have one. */
+  readonly clientCa?: string | undefined;
 }
 
 /** Takes over a connection that asks to be upgraded; false where the path is not its own. */
@@ -48,6 +57,7 @@ export class Listener {
     clock: Clock,
     pages: readonly Page[],
     upgrade: UpgradeHandler,
+    tls?: ListenerTls,
   ) {
     this.#settings = settings;
     this.#pages = pages;
@@ -57,19 +67,23 @@ export class Listener {
     this.#clock = clock;
     this.#headers = Object.entries(settings.headers);
     const longestGet = Math.max(0, ...pages.map(({ maxGetBytes = 0 }) => maxGetBytes));
-    this.#server = createServer(
-      {
-        // A slow sender is cut; a held answer is not, it counts from the last byte of the request (BOSH-HTTP-12).
-        requestTimeout: settings.requestSeconds * 1000,
-        headersTimeout: settings.requestSeconds * 1000,
-        connectionsCheckingInterval: Math.min(5000, settings.requestSeconds * 500),
-        // Longer than a proxy in front keeps its own (BOSH-HTTP-09).
-        keepAliveTimeout: settings.keepAliveSeconds * 1000,
-        maxHeaderSize: MAX_HEADER_BYTES + longestGet,
-        noDelay: true,
-      },
-      (request, response) => this.#handle(request, response),
-    );
+    const options = {
+      // A slow sender is cut; a held answer is not, it counts from the last byte of the request (BOSH-HTTP-12).
+      requestTimeout: settings.requestSeconds * 1000,
+      headersTimeout: settings.requestSeconds * 1000,
+      connectionsCheckingInterval: Math.min(5000, settings.requestSeconds * 500),
+      // Longer than a proxy in front keeps its own (BOSH-HTTP-09).
+      keepAliveTimeout: settings.keepAliveSeconds * 1000,
+      maxHeaderSize: MAX_HEADER_BYTES + longestGet,
+      noDelay: true,
+    };
+    const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response);
+    if (tls === undefined) this.#server = createServer(options, handle);
+    else {
+      const { cert, key, clientCa } = tls;
+      const asks = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false };
+      this.#server = createTlsServer({ ...options, cert, key, minVersion: 'TLSv1.2', ...asks }, handle);
+    }
     this.#server.maxHeadersCount = 2 * MAX_HEADERS;
     this.#server.on('upgrade', (request, socket, head) => this.#handleUpgrade(request, socket, head));
     this.#server.on('connect', (_request, socket) => this.#refuse(socket, '405 Method Not Allowed'));

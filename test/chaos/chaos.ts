@@ -34,11 +34,11 @@ export interface ChaosReport {
 const TOLERANCE_MS = 1500;
 /** What a heap may grow by though nothing leaks: code that was compiled since, caches of the engine. */
 const MOST_GROWTH_BYTES = 2_500_000;
-/** An ending session has to collect all that is under way, through the same faults. */
-const ENDING_MS = 12_000;
+/** An ending session collects all that is under way, through the same faults: so long must nothing at all arrive. */
+const STANDSTILL_MS = 15_000;
 /** Sessions that nobody knows, whose creation was answered to nobody, die within `firstRequestSeconds`. */
 const SETTLING_MS = 8000;
-const SHOWN = 3;
+const SHOWN = 5;
 
 class Gateway {
   readonly #process: ChildProcess;
@@ -90,6 +90,8 @@ class Run {
   readonly #stanzas = { fromClients: 0, fromServer: 0 };
   readonly #start = performance.now();
   #sessions = 0;
+  /** Each kind of failure is shown with the log of its first session. */
+  readonly #shown = new Set<string>();
 
   constructor(options: ChaosOptions) {
     this.#options = options;
@@ -147,10 +149,10 @@ class Run {
     await Promise.race([sleep(ms, undefined, { ref: false }), over]);
     record.isEnding = true;
     record.onChange();
-    const ending = new AbortController();
-    const { signal } = ending;
-    await Promise.race([sleep(ENDING_MS, undefined, { signal }).catch(() => {}), over]);
-    ending.abort();
+    record.movedAt = performance.now();
+    let isOver = false;
+    void over.then(() => (isOver = true));
+    while (!isOver && performance.now() - record.movedAt < STANDSTILL_MS) await Promise.race([sleep(500), over]);
     const { sent, arrived } = record;
     if (record.failure === undefined && (!record.isComplete || !record.streamEnded)) {
       record.fail(`did not come to its end: sent ${JSON.stringify(sent)}, arrived ${JSON.stringify(arrived)}`);
@@ -167,7 +169,10 @@ class Run {
     // What follows a failure is not worth its paper.
     const last = lines.findIndex((line) => line.includes('FAILED')) + 1;
     const log = lines.slice(Math.max(0, last - 80), last);
-    this.#failures.push(this.#failures.length < SHOWN ? [title, ...log].join('\n') : title);
+    const kind = failure?.replaceAll(/\d+/g, '') ?? '';
+    const isNew = this.#shown.size < SHOWN && !this.#shown.has(kind);
+    this.#shown.add(kind);
+    this.#failures.push(isNew ? [title, ...log].join('\n') : title);
   }
 
   /** No session and no stream is left: measured then. */
@@ -210,12 +215,14 @@ const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`;
 /** The report for people. */
 export function summary({ seed, seconds, sessions, stanzas, counts, before, after, failures }: ChaosReport): string {
   const faults = Object.entries(counts.faults).sort(([a], [b]) => a.localeCompare(b));
+  const endings = Object.entries(after.endings).map(([why, count]) => `${why} ${count}`);
   return [
     `seed ${seed}: ${failures.length === 0 ? 'all is well' : `${failures.length} FAILURES`}, in ${seconds.toFixed(1)} s`,
     `  sessions  ${sessions}, at the gateway ${after.sessionsInTotal}; reloads ${counts.reloads}`,
     `  requests  ${counts.requests}; repeats ${counts.repeats}; passed by a later one ${counts.reordered}; answered with type='error' ${counts.errorBodies}`,
     `  stanzas   ${stanzas.fromClients} from clients, ${stanzas.fromServer} from the server, each once and in order`,
     `  faults    ${faults.map(([kind, count]) => `${kind} ${count}`).join(', ')}`,
+    `  endings   by clients, and ${endings.join('; ')}`,
     `  longest   ${(counts.longestMs / 1000).toFixed(2)} s to an answer; the gateway stood still for ${after.stallMs.toFixed(0)} ms at most`,
     `  heap      ${mb(before.heapBytes)} after the warm-up, ${mb(after.heapBytes)} at the end (external ${mb(before.externalBytes)}, ${mb(after.externalBytes)})`,
   ].join('\n');

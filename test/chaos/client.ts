@@ -120,9 +120,8 @@ export class ChaosClient {
     request.attempts++;
     const broken = (): void => this.#broken(request);
     connection.ask(request.bytes, (answer) => this.#answered(request, answer), broken);
-    // Strophe gives a request up after 1.1 × wait; others notice broken connections only, and starve where there is no sign.
+    // Strophe gives a request up after 1.1 × wait; others notice broken connections only.
     if (variant === 'strophe') request.timer = setTimeout(broken, wait * 1100);
-    else request.timer = setTimeout(() => this.#fail(`request ${request.rid - this.#firstRid} starves`), 30_000);
   }
 
   /** Takes a request off its connection. */
@@ -178,7 +177,7 @@ export class ChaosClient {
     }
     if (this.#isPausing && this.#unanswered.size === 0) this.#rest();
     this.#pump();
-    this.#changed();
+    this.#record.moved();
   }
 
   #read(text: string): void {
@@ -215,7 +214,7 @@ export class ChaosClient {
   #pump(): void {
     const { hold } = this.#record.traits;
     while (!this.#isQuiet && this.#state !== 'over' && this.#next - this.#oldest < this.#requests) {
-      const item = this.#outbox.shift();
+      const item = this.#takeItem();
       if (item !== undefined) {
         if ('pause' in item[0]) this.#isQuiet = this.#isPausing = true;
         this.#send(...item);
@@ -232,6 +231,19 @@ export class ChaosClient {
         return;
       }
     }
+  }
+
+  /** Each its own request; but all that is left in one when the end is near. */
+  #takeItem(): [attributes: Record<string, string>, payload: string] | undefined {
+    const isPlain = this.#outbox.every(([attributes]) => Object.keys(attributes).length === 0);
+    if (!this.#record.isEnding || !isPlain || this.#outbox.length < 2) return this.#outbox.shift();
+    return [
+      {},
+      this.#outbox
+        .splice(0, 8)
+        .map(([, payload]) => payload)
+        .join(''),
+    ];
   }
 
   /** Stanzas at random times, each burst in one request or in many; pauses; reloads. */

@@ -102,7 +102,18 @@ export class Exchange {
   /** No request stays unanswered beyond `wait` (BOSH-PAY-05). */
   #expect(): void {
     const ms = this.#traffic.record.traits.wait * 1000 + this.#client.proxy.toleranceMs;
-    this.#after(ms, () => this.#state === 'asked' && this.#fail(`no answer within ${ms} ms`));
+    this.#within(ms, `no answer within ${ms} ms`);
+  }
+
+  /** Fails where this is not over by then; but where the machine is late, not before the gateway has come to its events again. */
+  #within(ms: number, why: string): void {
+    const state = this.#state;
+    const { proxy } = this.#client;
+    this.#after(ms, () => {
+      void Promise.all([proxy.barrier(), proxy.barrier()])
+        .then(() => proxy.barrier())
+        .then(() => this.#state === state && this.#fail(why));
+    });
   }
 
   #answered(answer: HttpMessage): void {
@@ -173,7 +184,7 @@ export class Exchange {
       return;
     }
     this.#count('repeat-after');
-    this.#after(this.#client.proxy.toleranceMs, () => this.#fail('a repeat of an answered request is not answered'));
+    this.#within(this.#client.proxy.toleranceMs, 'a repeat of an answered request is not answered');
     this.#sendCopy((again) => {
       if (this.#state !== 'answered') return;
       // Of a session that has ended the gateway need not remember anything (BOSH-TERM-04).
@@ -223,7 +234,7 @@ export class Exchange {
     this.#over();
     this.#log('half closed, for the page is reloaded');
     return new Promise((resolve) => {
-      const late = setTimeout(() => this.#fail('the gateway does not close a connection that is ended'), 5000);
+      const late = setTimeout(() => this.#fail('the gateway does not close a connection that is ended'), 10_000);
       let isAnswered = false;
       upstream.onAnswer = () => (isAnswered = true);
       upstream.onClose = (bytes) => {

@@ -15,6 +15,8 @@ export interface Measurement {
   /** The longest that the process did not come to its events. */
   readonly stallMs: number;
   readonly errors: readonly string[];
+  /** Why sessions ended that no client ended. */
+  readonly endings: Readonly<Record<string, number>>;
 }
 
 const TIMES = {
@@ -23,6 +25,14 @@ const TIMES = {
 };
 
 const errors: string[] = [];
+const endings: Record<string, number> = {};
+
+function note(fields: object, message: string): void {
+  if (message !== 'session ended' || !('code' in fields) || fields.code === undefined) return;
+  const { code, detail = '' } = fields as { code: string; detail?: string };
+  const ending = `${code} ${detail}`.trim();
+  endings[ending] = (endings[ending] ?? 0) + 1;
+}
 
 async function measure(): Promise<Measurement> {
   for (let i = 0; i < 3; i++) {
@@ -31,8 +41,7 @@ async function measure(): Promise<Measurement> {
   }
   const { heapUsed, external } = process.memoryUsage();
   const stallMs = delay.max / 1e6;
-  delay.reset();
-  return { heapBytes: heapUsed, externalBytes: external, stallMs, errors, ...gateway.stats() };
+  return { heapBytes: heapUsed, externalBytes: external, stallMs, errors, endings, ...gateway.stats() };
 }
 
 const options: GatewayOptions = {
@@ -42,9 +51,7 @@ const options: GatewayOptions = {
   maxResponseBytes: 100_000,
   domains: { 'example.com': { host: '127.0.0.1', port: Number(process.argv[2]), tls: 'none' } },
   logger: {
-    debug() {},
-    info() {},
-    warn() {},
+    ...{ debug: note, info: note, warn: note },
     error: (fields, message) => void errors.push(`${message}: ${JSON.stringify(fields).slice(0, 500)}`),
   },
 };

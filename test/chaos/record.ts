@@ -21,6 +21,8 @@ export class SessionRecord {
   /** The server's stream of this session has ended with its end tag. */
   streamEnded = false;
   onChange: () => void = () => {};
+  /** When anything new arrived last (performance.now()). */
+  movedAt = performance.now();
   #repeats = 20;
   #repeatsAt = performance.now();
   readonly #start = performance.now();
@@ -76,8 +78,14 @@ export class SessionRecord {
       this.arrived[side] = Number(n) + 1;
       count++;
     }
-    if (count > 0) this.onChange();
+    if (count > 0) this.moved();
     return count;
+  }
+
+  /** Something went on. */
+  moved(): void {
+    this.movedAt = performance.now();
+    this.onChange();
   }
 
   get isComplete(): boolean {

@@ -42,13 +42,18 @@ export interface Bench {
 /** Where most tests begin: times are short where they are waited for, and long where they must not interfere. */
 const DEFAULTS = { drainSeconds: 0.2, closeSeconds: 0.3, inactivitySeconds: 30, pingSeconds: 0 };
 
+/** `others`: further domains and their servers. */
 export async function startBench(
   t: TestContext,
   settings: Partial<GatewayOptions> = {},
   serverOptions: ServerOptions = {},
+  others: Readonly<Record<string, ScriptedServer>> = {},
 ): Promise<Bench> {
   const u = await ScriptedServer.start(t, serverOptions);
-  const domains = { 'example.com': { host: '127.0.0.1', port: u.port, tls: 'none' } } as const;
+  const servers = Object.entries({ 'example.com': u, ...others });
+  const domains = Object.fromEntries(
+    servers.map(([domain, { port }]) => [domain, { host: '127.0.0.1', port, tls: 'none' as const }]),
+  );
   const gateway = createGateway({ port: 0, host: '127.0.0.1', domains, ...DEFAULTS, ...settings });
   await gateway.start();
   t.after(() => gateway.stop());
