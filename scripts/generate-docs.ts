@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { variableOf } from '../src/config/environment.ts';
-import { domainShape, GROUPS } from '../src/config/schema.ts';
+import { domainShape } from '../src/config/domain-shape.ts';
+import { GROUPS } from '../src/config/schema.ts';
 import { ERRORS } from '../src/core/errors.ts';
 
 interface Field {

@@ -90,3 +90,10 @@ export const originName = z
   .string(wrong(ORIGIN))
   .refine((text) => normaliseOrigin(text) !== undefined, { ...wrong(ORIGIN), abort: true })
   .transform((text) => normaliseOrigin(text) ?? text);
+
+/** Text that is not empty; `expects` says what it has to be. */
+export const text = (expects: string) =>
+  z.string({ error: `must be ${expects}` }).min(1, { error: `must be ${expects}` });
+
+export const HOST = 'a host name or an IP address';
+export const PEM = 'a PEM file, or the PEM text itself';

@@ -2,14 +2,23 @@ import { z } from 'zod';
 import { ConfigError, suggestion } from './config-error.ts';
 import { readAuthorities } from './authorities.ts';
 import { headerName, headerTable, webUri } from './http-fields.ts';
-import { bytes, domainName, oneOf, originName, seconds, urlPath, whole, yesNo, yesNoUnset } from './fields.ts';
+import {
+  HOST,
+  PEM,
+  text,
+  bytes,
+  domainName,
+  oneOf,
+  originName,
+  seconds,
+  urlPath,
+  whole,
+  yesNo,
+  yesNoUnset,
+} from './fields.ts';
+import { domain, domainShape } from './domain-shape.ts';
 
-const text = (expects: string) => z.string({ error: `must be ${expects}` }).min(1, { error: `must be ${expects}` });
-const HOST = 'a host name or an IP address';
-const PORT = 'a whole number from 1 to 65535';
-const TLS = 'one of direct, starttls, optional, none';
 const TLS_PORT = 'a whole number from 0 to 65535';
-const PEM = 'a PEM file, or the PEM text itself';
 const ROUTES = 'a list of places such as "xmpp.example.org:5222" or "*.example.org:5222"';
 const NAME_SERVERS = 'a list of addresses such as "127.0.0.1:53"';
 const ORIGINS = "'*' or a list of origins such as https://example.org";
@@ -111,46 +120,6 @@ const access = {
   ),
 };
 
-/** The settings of one entry of `domains`. */
-export const domainShape = {
-  host: text(HOST).optional().meta({
-    description: 'The XMPP server of this domain. It is trusted wherever it lies, private addresses too.',
-    expects: HOST,
-    otherwise: 'found by DNS',
-  }),
-  port: z
-    .int({ error: `must be ${PORT}` })
-    .min(1, { error: `must be ${PORT}` })
-    .max(65_535, { error: `must be ${PORT}` })
-    .optional()
-    .meta({
-      description: 'Its port, where `host` fixes the server or DNS has no SRV record for the domain.',
-      expects: PORT,
-      otherwise: '5222, or 5223 with `tls` "direct"',
-    }),
-  tls: z
-    .enum(['direct', 'starttls', 'optional', 'none'], { error: `must be ${TLS}` })
-    .optional()
-    .meta({
-      description:
-        'direct: TLS from the first byte. starttls: required. optional: used where the server offers it. none: clear text. The certificate is verified for the XMPP domain, except with optional on this machine (loopback).',
-      expects: TLS,
-      otherwise: 'starttls; optional where `host` is this machine (loopback)',
-    }),
-  ca: text(PEM).optional().meta({
-    description: 'The certificate authority to trust for this domain, instead of the well-known ones.',
-    expects: PEM,
-    otherwise: 'the well-known authorities',
-  }),
-};
-
-// XEP-0368 §2 names no port, but 5223 is where direct TLS has always been.
-const domain = z
-  .strictObject(domainShape, { error: 'must be a table such as { host = "127.0.0.1", port = 5222 }' })
-  .transform((value) =>
-    value.tls === 'direct' && value.host !== undefined ? { ...value, port: value.port ?? 5223 } : value,
-  );
-
 const upstream = {
   domains: z.record(domainName, domain, { error: 'must be a table: one entry for each XMPP domain' }).default({}).meta({
     description: 'The XMPP domains with settings of their own, by name. Naming any means that only they are served.',
@@ -183,6 +152,13 @@ const upstream = {
       description: 'Name servers to ask for SRV records and addresses, instead of those of the system.',
       expects: NAME_SERVERS,
     }),
+  maxDials: whole(
+    1,
+    100_000,
+    500,
+    'connections',
+    'Connections to XMPP servers being made at once; more clients are asked to wait.',
+  ),
   connectSeconds: seconds(0.1, 600, 10, 'All attempts to connect to an XMPP server together.'),
   negotiateSeconds: seconds(0.1, 600, 15, 'Stream header, STARTTLS and features of the XMPP server.'),
 };

@@ -36,7 +36,7 @@ export const ERRORS = {
   'connection-timeout':   entry('policy-violation', 'connection-timeout', 1000, 403, 'info', 'The client did not open or authenticate in time.'),
   'client-gone':          entry('item-not-found', 'connection-timeout', 1001, 404, 'debug', 'The client is no longer there.'),
   'system-shutdown':      entry('system-shutdown', 'system-shutdown', 1001, 503, 'info', 'The gateway is stopping.'),
-  'overload':             entry('policy-violation', 'resource-constraint', 1013, 503, 'warn', 'A limit of the whole gateway is reached: see `maxSessions`.'),
+  'overload':             entry('policy-violation', 'resource-constraint', 1013, 503, 'warn', 'A limit of the whole gateway is reached: see `maxSessions` and `maxDials`.'),
   'internal-error':       entry('internal-server-error', 'internal-server-error', 1011, 500, 'error', 'A fault of the gateway itself: please report it.'),
   'stream-error':         entry('remote-stream-error', 'undefined-condition', 1000, 200, 'info', 'The XMPP server ended the stream with an error.'),
   'upstream-closed':      entry('remote-connection-failed', 'remote-connection-failed', 1000, 200, 'info', 'The XMPP server ended the stream.'),

@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { Connector, Downstream, Logger, Lookup, StreamRequest, Target, Upstream } from '../core/ports.ts';
 import { dial } from './dial.ts';
 import { DomainLookup, type Endpoint } from './lookup.ts';
@@ -12,6 +13,8 @@ export interface ConnectorSettings extends PolicySettings, XmppStreamSettings {
   readonly domains: Readonly<Record<string, Endpoint>>;
   /** Name servers to ask instead of the system's. */
   readonly dnsServers: readonly string[];
+  /** Connections to servers that are being made at once. */
+  readonly maxDials: number;
 }
 
 /** The default connector: each client gets a TCP connection of its own to the XMPP server that it names. */
@@ -23,6 +26,7 @@ export class XmppConnector implements Connector, Dialer {
   readonly #resolver = new Resolver({ timeout: 2000, tries: 2 });
   readonly #lookup: Lookup;
   readonly #streams = new Set<XmppStream>();
+  #dials = 0;
 
   constructor(settings: ConnectorSettings, clock: Clock, log: Logger) {
     this.#settings = settings;
@@ -35,9 +39,11 @@ export class XmppConnector implements Connector, Dialer {
   connect(request: StreamRequest, client: Downstream): Upstream {
     checkServed(request.to, this.#settings);
     checkRoute(request.route, this.#settings.routes);
+    if (this.#dials >= this.#settings.maxDials) throw new GatewayError('overload', 'maxDials is reached');
     const stream = new XmppStream(request, client, this, this.#settings, this.#clock, this.#log);
     this.#streams.add(stream);
-    void stream.connect();
+    this.#dials++;
+    void stream.connect().finally(() => this.#dials--);
     return stream;
   }
 

@@ -80,7 +80,10 @@ export class XmppStream implements Upstream {
     this.#clock = clock;
     this.#log = log;
     this.#attributes = request;
-    this.#deadline = clock.after(settings.connectSeconds * 1000, () => this.#abort.abort());
+    // Whatever a name server or a host is still being waited for (UP-DNS-08).
+    this.#deadline = clock.after(settings.connectSeconds * 1000, () =>
+      this.#fail('upstream-timeout', 'no connection to the server in time'),
+    );
   }
 
   /** Tries the targets in their order until a stream is ready. Never rejects. */
@@ -101,9 +104,7 @@ export class XmppStream implements Upstream {
     } catch (error) {
       failure = error;
     }
-    if (this.#isOver()) return;
-    const timedOut = this.#abort.signal.aborted && codeOf(failure) === 'upstream-unreachable';
-    this.#finish({ code: timedOut ? 'upstream-timeout' : codeOf(failure), detail: reasonOf(failure) });
+    this.#finish({ code: codeOf(failure), detail: reasonOf(failure) });
   }
 
   async #use(tcp: Socket, target: Target): Promise<void> {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import test, { type TestContext } from 'node:test';
@@ -177,4 +179,19 @@ test('BOSH-HTTP-15: no forwarding header of anybody changes who is counted', asy
     const headers = { [name]: name === 'Forwarded' ? 'for=203.0.113.9;proto=https' : '203.0.113.9' };
     assertLater(await bench.request({ path: PATH, headers, body: creation }));
   }
+});
+
+test('BOSH-SEC-08: concurrent dials are limited, and the limit recovers', async (t) => {
+  // A name server that never answers, so that a dial lasts.
+  const silent = createSocket('udp4').bind(0, '127.0.0.1');
+  t.after(() => silent.close());
+  await once(silent, 'listening');
+  const dnsServers = [`127.0.0.1:${silent.address().port}`];
+  const bench = await startBench(t, { maxDials: 1, connectSeconds: 1, dnsServers, serveOthers: true });
+  const slow = bench.request({ path: PATH, body: body({ rid: 1, to: 'slow.test', ver: '1.11', wait: 1 }) });
+  await eventually('the dial has begun', () => bench.gateway.stats().streams === 1);
+  assertLater(await create(bench));
+  await slow;
+  await eventually('the dial is over', () => bench.gateway.stats().streams === 0, 15_000);
+  assert.equal(readAnswer(await create(bench)).status, 200);
 });

@@ -258,8 +258,8 @@ for (const [to, condition] of [
 ] as const) {
   test(`BOSH-MULTI-08: another stream to '${to}': ${condition}, for that stream alone`, async (t) => {
     const down = await ScriptedServer.start(t);
-    await down.stop();
     const bench = await startBench(t, { retiredDomains: ['old.test'] }, {}, { 'down.test': down });
+    await down.stop();
     const { client, server } = await bench.session();
     const answer = await client.ask('', { to });
     assert.deepEqual([answer.type, answer.condition], ['terminate', condition]);
