@@ -26,7 +26,7 @@ export class XmppConnector implements Connector, Dialer {
   readonly #resolver = new Resolver({ timeout: 2000, tries: 2 });
   readonly #lookup: Lookup;
   readonly #streams = new Set<XmppStream>();
-  #dials = 0;
+  readonly #dialing = new Set<XmppStream>();
 
   constructor(settings: ConnectorSettings, clock: Clock, log: Logger) {
     this.#settings = settings;
@@ -39,16 +39,17 @@ export class XmppConnector implements Connector, Dialer {
   connect(request: StreamRequest, client: Downstream): Upstream {
     checkServed(request.to, this.#settings);
     checkRoute(request.route, this.#settings.routes);
-    if (this.#dials >= this.#settings.maxDials) throw new GatewayError('overload', 'maxDials is reached');
+    if (this.#dialing.size >= this.#settings.maxDials) throw new GatewayError('overload', 'maxDials is reached');
     const stream = new XmppStream(request, client, this, this.#settings, this.#clock, this.#log);
     this.#streams.add(stream);
-    this.#dials++;
-    void stream.connect().finally(() => this.#dials--);
+    this.#dialing.add(stream);
+    void stream.connect().finally(() => this.#dialing.delete(stream));
     return stream;
   }
 
   finished(stream: XmppStream): void {
     this.#streams.delete(stream);
+    this.#dialing.delete(stream);
   }
 
   async stop(): Promise<void> {

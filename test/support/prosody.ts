@@ -19,7 +19,16 @@ interface Ports {
   readonly http: number;
 }
 
-function configuration(folder: string, { domain, passwords }: Required<ServerOptions>, ports: Ports): string {
+interface ProsodyOptions extends ServerOptions {
+  /** What happens when somebody logs in with a resource that is taken; `kick_old` is Prosody's default. */
+  readonly sameResource?: 'kick_old' | 'random';
+}
+
+function configuration(
+  folder: string,
+  { domain, passwords, sameResource }: Required<ProsodyOptions>,
+  ports: Ports,
+): string {
   return `
 run_as_root = true
 pidfile = "${folder}/prosody.pid"
@@ -41,6 +50,7 @@ http_default_host = "${domain}"
 consider_bosh_secure = true
 consider_websocket_secure = true
 authentication = "internal_${passwords}"
+conflict_resolve = "${sameResource}"
 storage = "internal"
 VirtualHost "${domain}"
   ssl = { certificate = "${folder}/server.crt", key = "${folder}/server.key" }
@@ -55,7 +65,8 @@ function fileName(text: string): string {
 export async function startProsody({
   domain = 'example.test',
   passwords = 'plain',
-}: ServerOptions = {}): Promise<RealServer> {
+  sameResource = 'kick_old',
+}: ProsodyOptions = {}): Promise<RealServer> {
   requireProgram(prosodyProgram);
   const folder = await mkdtemp(join(tmpdir(), 'sluice-prosody-'));
   const authority = await createAuthority();
@@ -67,7 +78,7 @@ export async function startProsody({
   await copyFile(certificate.certificateFile, join(folder, 'server.crt'));
   await copyFile(certificate.keyFile, join(folder, 'server.key'));
   const configFile = join(folder, 'prosody.cfg.lua');
-  await writeFile(configFile, configuration(folder, { domain, passwords }, { c2s, http }));
+  await writeFile(configFile, configuration(folder, { domain, passwords, sameResource }, { c2s, http }));
 
   const daemon = startDaemon(prosodyProgram, ['-F', '--config', configFile], { cwd: folder });
   const stop = async (): Promise<void> => {
