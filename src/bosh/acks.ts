@@ -25,3 +25,8 @@ export function reportOf(request: BodyRequest, missing: PastAnswer | undefined, 
   if (!request.attributes.has('ack') || missing === undefined || now - missing.at < MISSING_AFTER_MS) return undefined;
   return { report: acknowledgedRid(request) + 1, time: Math.min(Math.round(now - missing.at), 65_535) };
 }
+
+/** The highest rid up to which all have come, where it is not the one that is answered (XEP-0124 §9.1). */
+export function ackValues(rid: number, last: number, report: Report | undefined) {
+  return { ack: last === rid ? undefined : last, ...report };
+}

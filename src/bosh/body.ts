@@ -24,6 +24,11 @@ export function isEmptyRequest({ payload, type, pause, restart }: BodyRequest): 
   return payload.length === 0 && type === undefined && pause === undefined && !restart;
 }
 
+/** What a request says, to be compared. */
+export function textOf(payload: readonly Stanza[]): string {
+  return payload.map(({ xml }) => xml).join('');
+}
+
 /** A request that was understood well enough to know whose it is, and breaks a rule: its session ends (conformance A-01). */
 export class BodyError extends GatewayError {
   readonly sid: string | undefined;
@@ -130,7 +135,7 @@ export function renderBody(
   const declarations = { xmlns: NS.httpbind, 'xmlns:stream': streams, 'xmlns:xmpp': xbosh };
   const head = `<body${attributes({ ...declarations, ...values })}`;
   if (payload.length === 0) return `${head}/>`;
-  return `${head}>${payload.map(({ xml }) => xml).join('')}</body>`;
+  return `${head}>${textOf(payload)}</body>`;
 }
 
 /** A body that ends the session on a condition (XEP-0124 §17.2). */

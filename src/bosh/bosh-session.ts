@@ -1,29 +1,22 @@
 import type { Timer } from '../core/clock.ts';
 import { ERRORS, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
 import { randomId } from '../core/id.ts';
-import type { StreamEnd, StreamHeader } from '../core/ports.ts';
-import type { GatewayContext, SessionSettings } from '../session/context.ts';
+import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
+import type { GatewayContext } from '../session/context.ts';
 import { Session, type SessionOwner } from '../session/session.ts';
 import type { Stream } from '../stream/stream.ts';
-import { acknowledgedRid, reportOf, type Report } from './acks.ts';
-import { Activity, type ActivitySettings } from './activity.ts';
+import { acknowledgedRid, ackValues, reportOf, type Report } from './acks.ts';
+import { Activity } from './activity.ts';
 import { isEmptyRequest, legacyStatus, renderBody, renderTerminate, type BodyRequest } from './body.ts';
 import { announced, type Agreement } from './creation.ts';
 import { Deliveries } from './deliveries.ts';
-import { nextAnswer, nextDeadline } from './holder.ts';
+import { nextAnswer, nextDeadline, type EndKind } from './holder.ts';
 import { isSameKey } from './keys.ts';
 import { Pending, giveAnswer, type Exchange, type PastAnswer } from './pending.ts';
 import { RequestHandler } from './request-handler.ts';
-import { TabWatch } from './tab-watch.ts';
+import type { BoshSessionSettings } from './settings.ts';
+import { TabWatch, compare } from './tab-watch.ts';
 import { RidWindow } from './window.ts';
-
-export interface BoshSessionSettings extends SessionSettings, ActivitySettings {
-  readonly creationWaitSeconds: number;
-  readonly firstRequestSeconds: number;
-  readonly maxResponseBytes: number;
-  readonly maxReplayBytes: number;
-  readonly maxStreamsPerSession: number;
-}
 
 /** One BOSH session: does what the window and the holder decide (XEP-0124, XEP-0206). */
 export class BoshSession implements SessionOwner {
@@ -43,7 +36,7 @@ export class BoshSession implements SessionOwner {
   #report: Report | undefined;
   #isPausing = false;
   readonly #fullStreams = new Set<Stream>();
-  #end: { readonly by: 'asked' | 'told'; readonly end: StreamEnd | undefined } | undefined;
+  #end: { readonly by: EndKind; readonly end: StreamEnd | undefined } | undefined;
   #isOver = false;
   #wait: Timer | undefined;
   #inactivity: Timer | undefined;
@@ -70,15 +63,13 @@ export class BoshSession implements SessionOwner {
     this.#session = new Session(context, settings, this, 'bosh', clientAddress);
     this.#deliveries = new Deliveries(settings.maxStreamsPerSession > 1);
     this.#handler = new RequestHandler(this.#session, this.#deliveries, agreement, settings.maxStreamsPerSession);
-    const stream = this.#handler.create();
     const pending = this.#pending(request, exchange, this.#openingWait());
-    pending.opens = stream;
+    const stream = (pending.opens = this.#handler.create());
     this.#held.push(pending);
     this.#perform(exchange, () => this.#handler.forward(payload, [stream]));
     this.#settle();
   }
 
-  /** Streams open with the features in their first answer, where those come soon (XEP-0206 §4). */
   #openingWait(): number {
     return Math.min(this.#agreement.wait, this.#settings.creationWaitSeconds);
   }
@@ -90,24 +81,23 @@ export class BoshSession implements SessionOwner {
     this.#stopInactivity();
     const verdict = this.#window.judge(rid);
     if ((verdict === 'repeat' || verdict === 'replay') && !this.#mayRepeat(request, exchange)) return;
+    if (verdict === 'accept' || verdict === 'park') this.#acknowledged(request);
     switch (verdict) {
       case 'accept':
-        this.#acknowledged(request);
         this.#accept(this.#pending(request, exchange, this.#agreement.wait));
         break;
       case 'park':
-        this.#acknowledged(request);
         this.#window.park(rid, this.#pending(request, exchange, this.#agreement.wait));
         break;
       case 'repeat':
         this.#supersede(request, exchange);
         break;
       case 'replay':
-        this.#give(this.#window.answerTo(rid), exchange);
+        this.#replay(request, exchange);
         break;
       case 'refuse':
-        this.fail('item-not-found', 'rid outside the window', exchange);
-        return;
+        this.#refuse(rid, exchange);
+        break;
     }
     this.#settle();
   }
@@ -144,20 +134,19 @@ export class BoshSession implements SessionOwner {
     this.#inactivitySeconds = this.#agreement.inactivity;
     const { pause, end } = this.#handler.perform(pending);
     if (pending.isOpening) pending.deadline = this.#context.clock.now() + this.#openingWait() * 1000;
-    if (pause !== undefined) {
-      this.#isPausing = true;
-      // A pause of 0 answers all requests and changes no timer (BOSH-PAUSE-09).
-      if (pause > 0) this.#inactivitySeconds = pause;
-    }
+    this.#isPausing = pause !== undefined;
+    // A pause of 0 answers all requests and changes no timer (BOSH-PAUSE-09).
+    if (pause !== undefined && pause > 0) this.#inactivitySeconds = pause;
     if (end !== undefined) this.#end ??= end;
   }
 
   /** Too many requests for nothing end the session; until the client has logged in it has to ask (BOSH-POLL-05). */
   #watchActivity(request: BodyRequest, exchange: Exchange | undefined): void {
     const alive = this.#held.filter(({ isAlive }) => isAlive).length;
-    if (isEmptyRequest(request) && alive > 0) this.#tabs.overlaps(request.rid);
+    if (alive > 0) this.#tabs.overlaps(request.rid);
+    if (!this.#session.isAuthenticated) return;
     const isFine = this.#activity.request(isEmptyRequest(request), alive + 1 >= this.#agreement.requests);
-    if (!isFine && this.#session.isAuthenticated) this.fail('policy-violation', 'overactive', exchange);
+    if (!isFine) this.fail('policy-violation', 'overactive', exchange);
   }
 
   /** The client says which answers it has (XEP-0124 §9.2). */
@@ -187,12 +176,12 @@ export class BoshSession implements SessionOwner {
     const { rid, payload } = request;
     const pending = this.#find(rid);
     if (pending === undefined) return;
-    const differs = payload.length > 0 && pending.request.payload.length === 0;
-    if (pending.isAlive && this.#tabs.isCopy(rid, differs)) {
+    const says = compare(payload, pending.request.payload);
+    if (pending.isAlive && this.#tabs.isCopy(rid, says)) {
       // The copy learns that it has no session, and gets one of its own; what the first tab says is not lost with it.
       pending.detach()?.answer(renderTerminate(ERRORS['item-not-found'].bosh), this.#agreement.content);
-      const streams = [...this.#session.streams.values()];
-      if (differs) this.#perform(exchange, () => this.#handler.forward(payload, streams));
+      if (says === 'something else') this.#forwardAll(payload, exchange);
+      pending.request = request;
     } else {
       pending.turnAway(this.#agreement.content);
     }
@@ -212,8 +201,26 @@ export class BoshSession implements SessionOwner {
     }
   }
 
-  #give(answer: PastAnswer | undefined, exchange: Exchange): void {
-    if (answer !== undefined) giveAnswer(answer, exchange, this.#agreement.content);
+  /** Outside the window. A rid of long ago, while a request is held, is a duplicated tab's: the first tab lives on. */
+  #refuse(rid: number, exchange: Exchange): void {
+    if (rid <= this.#window.last && this.#held.some(({ isAlive }) => isAlive)) {
+      this.#reply(exchange, renderTerminate(ERRORS['item-not-found'].bosh), 'item-not-found');
+    } else this.fail('item-not-found', 'rid outside the window', exchange);
+  }
+
+  #forwardAll(payload: readonly Stanza[], exchange: Exchange): void {
+    this.#perform(exchange, () => this.#handler.forward(payload, [...this.#session.streams.values()]));
+  }
+
+  #replay({ rid, payload }: BodyRequest, exchange: Exchange): void {
+    const past = this.#window.answerTo(rid);
+    if (past === undefined) return;
+    // A duplicated tab has used the rid for nothing, and was answered already: what the first one says must not be lost.
+    if (past.wasEmpty && payload.length > 0 && this.#tabs.isOverlapping(rid)) {
+      past.wasEmpty = false;
+      this.#forwardAll(payload, exchange);
+    }
+    giveAnswer(past, exchange, this.#agreement.content);
   }
 
   /** Answers what is to be answered now, and sets the timers for the rest. */
@@ -250,7 +257,8 @@ export class BoshSession implements SessionOwner {
     const { rid, opens, refusal, request } = held;
     const exchange = held.detach();
     const at = this.#context.clock.now();
-    const past = { key: request.attributes.get('key'), at, lastOn: exchange, isLost: false };
+    const key = request.attributes.get('key');
+    const past = { key, wasEmpty: isEmptyRequest(request), at, lastOn: exchange, isLost: false };
     if (exchange === undefined) {
       // A dead connection is passed over empty, and what was to be told waits for a living one.
       this.#window.answered(rid, { ...past, values: {}, payload: [], stream: undefined }, 0);
@@ -261,28 +269,22 @@ export class BoshSession implements SessionOwner {
     const delivery = this.#deliveries.take(opens, maxBytes);
     const { payload, stream, ended } = delivery;
     const values = {
-      ...(isCreation ? announced(this.#agreement, this.id, rid) : this.#acknowledgement(rid)),
+      ...(isCreation ? announced(this.#agreement, this.id, rid) : ackValues(rid, this.#window.last, this.#report)),
       ...delivery.values,
       ...refusal,
     };
+    this.#report = undefined;
     const bytes = payload.reduce((sum, stanza) => sum + stanza.bytes, 0);
     const answer: PastAnswer = { ...past, values, payload, stream };
-    const isKept = this.#window.answered(rid, answer, bytes);
+    const isKept = this.#window.answered(rid, answer, bytes, held.isBare);
     this.#activity.answered(payload.length > 0);
-    this.#give(answer, exchange);
-    if (ended !== undefined) this.#session.endStream(ended);
+    giveAnswer(answer, exchange, this.#agreement.content);
+    if (ended !== undefined) this.#handler.end(ended);
     if (isCreation) {
       const ms = this.#settings.firstRequestSeconds * 1000;
       this.#firstRequest = this.#context.clock.after(ms, () => this.#finish({ code: 'client-gone' }));
     }
-    if (!isKept) this.fail('policy-violation', 'too many answers are not acknowledged');
-  }
-
-  /** The highest rid up to which all have come, where it is not the one that is answered (XEP-0124 §9.1). */
-  #acknowledgement(rid: number) {
-    const report = this.#report;
-    this.#report = undefined;
-    return { ack: this.#window.last === rid ? undefined : this.#window.last, ...report };
+    if (!isKept) this.#endFor({ code: 'policy-violation', detail: 'answers are not acknowledged' });
   }
 
   /** A gap that does not fill must not hold a socket for ever: the client is to come again with both (BOSH-RID-07). */
@@ -295,9 +297,8 @@ export class BoshSession implements SessionOwner {
 
   #setTimers(): void {
     const { clock } = this.#context;
-    this.#wait?.cancel();
+    this.#wait = void this.#wait?.cancel();
     const deadline = nextDeadline([...this.#held, ...this.#window.allParked()]);
-    this.#wait = undefined;
     if (deadline !== undefined) this.#wait = clock.after(Math.max(0, deadline - clock.now()), () => this.#settle());
     // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
     if (this.#held.some(({ isAlive }) => isAlive)) this.#stopInactivity();
@@ -307,16 +308,15 @@ export class BoshSession implements SessionOwner {
   }
 
   #stopInactivity(): void {
-    this.#inactivity?.cancel();
-    this.#inactivity = undefined;
+    this.#inactivity = void this.#inactivity?.cancel();
   }
 
   /** Tells the client how the session ended: on `exchange` the reason, on all else it has open an empty body (§13). */
   #conclude(exchange: Exchange | undefined): void {
     const { end, by } = this.#end ?? { end: undefined, by: 'told' };
-    const condition = by === 'told' ? ERRORS[end?.code ?? 'upstream-closed'].bosh : undefined;
+    const condition = by === 'asked' ? undefined : ERRORS[end?.code ?? 'upstream-closed'].bosh;
     // No stanzas: Strophe throws them away, and stanza breaks on them (conformance A-18). What is left is undelivered.
-    const error = by === 'told' && end?.error !== undefined ? [end.error] : [];
+    const error = by !== 'asked' && end?.error !== undefined ? [end.error] : [];
     this.#reply(exchange, renderTerminate(condition, error), end?.code);
     this.#finish(end);
   }
@@ -326,8 +326,7 @@ export class BoshSession implements SessionOwner {
     if (this.#isOver) return;
     const others = this.#takeOpen().filter((exchange) => exchange !== culprit);
     const reason = culprit ?? others.shift();
-    const other = renderTerminate(ERRORS['other-request'].bosh);
-    for (const exchange of others) this.#reply(exchange, other, 'other-request');
+    for (const other of others) this.#reply(other, renderTerminate(ERRORS['other-request'].bosh), 'other-request');
     this.#reply(reason, renderTerminate(ERRORS[code].bosh), code);
     this.#finish({ code, detail });
   }
@@ -379,18 +378,19 @@ export class BoshSession implements SessionOwner {
   }
 
   onUnauthenticated(): void {
-    this.#tell({ code: 'connection-timeout', detail: 'not authenticated in time' });
+    this.#endFor({ code: 'connection-timeout', detail: 'not authenticated in time' });
+    this.#settle();
   }
 
   shutDown(): void {
-    this.#tell({ code: 'system-shutdown' });
+    this.#endFor({ code: 'system-shutdown' });
+    this.#settle();
   }
 
-  /** The gateway ends the session: the client learns it as soon as it has a request open, the servers at once. */
-  #tell(end: StreamEnd): void {
-    this.#end ??= { by: 'told', end };
-    this.#settle();
-    if (!this.#isOver) for (const stream of this.#session.streams.values()) stream.close(end);
+  /** The gateway ends the session: the servers learn it at once, the client as soon as it has a request open. */
+  #endFor(end: StreamEnd): void {
+    this.#end ??= { by: 'broken', end };
+    for (const stream of this.#session.streams.values()) this.#session.close(stream, end);
   }
 
   destroy(): void {

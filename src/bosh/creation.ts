@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Route } from '../core/ports.ts';
 import { parseNumber, type BodyRequest } from './body.ts';
 import { customAttributes, parseRoute, streamAttributes } from './extensions.ts';
+import { KeyChain } from './keys.ts';
 
 export interface NegotiationSettings {
   readonly maxWaitSeconds: number;
@@ -58,6 +59,8 @@ export function negotiate(request: BodyRequest, settings: NegotiationSettings): 
   const wait = Math.min(parseNumber(values, 'wait', 65_535) ?? settings.maxWaitSeconds, settings.maxWaitSeconds);
   const polling = hold === 0 || wait === 0;
   const to = normaliseDomain(values.get('to') ?? '');
+  const newKey = values.get('newkey');
+  if (newKey !== undefined && !KeyChain.accepts(newKey)) throw new GatewayError('bad-request', 'newkey is no key');
   if (to === undefined) throw new GatewayError('improper-addressing', 'to is missing or no domain');
   return {
     to,
@@ -75,7 +78,7 @@ export function negotiate(request: BodyRequest, settings: NegotiationSettings): 
     pollInterval: settings.pollingSeconds,
     accept: settings.compression ? 'gzip,deflate' : undefined,
     acknowledges: values.get('ack') === '1',
-    newKey: values.get('newkey'),
+    newKey,
     ver,
     content,
     polling,

@@ -11,6 +11,9 @@ export interface HeldRequest {
   readonly isOpening: boolean;
 }
 
+/** Who ends a session. */
+export type EndKind = 'asked' | 'told' | 'broken';
+
 /** All that decides when a request is answered. */
 export interface Holding {
   /** Ascending by rid. */
@@ -26,8 +29,8 @@ export interface Holding {
   readonly isPausing: boolean;
   /** The server takes no more: nothing is answered early, so that the client sends no more. */
   readonly serverIsFull: boolean;
-  /** `asked`: the client ended the session. `told`: the server or the gateway did, and the client is to hear of it. */
-  readonly end: 'asked' | 'told' | undefined;
+  /** `asked`: the client ended the session. `told`: the server did. `broken`: the gateway does, and waits for nothing. */
+  readonly end: EndKind | undefined;
   readonly now: number;
 }
 
@@ -55,7 +58,7 @@ export function nextAnswer(state: Holding): Answer | undefined {
   if (state.end !== undefined) {
     // Strophe throws away what stands in a terminate body: so payload goes first, in a body of its own (conformance A-18).
     const another = state.end === 'told' || alive > 1;
-    return hasPayload && another ? payload : { rid, content: 'end' };
+    return hasPayload && another && state.end !== 'broken' ? payload : { rid, content: 'end' };
   }
   if (hasPayload && !oldest.isBare) return payload;
   if (state.isPausing || state.isReporting) return nothing;

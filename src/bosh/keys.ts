@@ -12,9 +12,14 @@ export class KeyChain {
     this.#expected = newKey;
   }
 
+  /** True for what may begin a sequence. */
+  static accepts(newKey: string): boolean {
+    return newKey.length <= MAX_KEY_LENGTH;
+  }
+
   /** Checks the key of the next request, in rid order, and takes over a new sequence with it (§15.5). */
   advance(key: string | undefined, newKey: string | undefined): boolean {
-    if (key === undefined || key.length > MAX_KEY_LENGTH) return false;
+    if (key === undefined || key.length > MAX_KEY_LENGTH || !KeyChain.accepts(newKey ?? '')) return false;
     // The hash is made of the text as it was sent; letter case counts only there (§15.3).
     const hash = createHash('sha1').update(key).digest('hex');
     if (!isSame(hash, this.#expected.toLowerCase())) return false;
@@ -29,5 +34,6 @@ export function isSameKey(first: string | undefined, repeated: string | undefine
 }
 
 function isSame(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -14,7 +14,7 @@ export interface Exchange {
 /** A request in the window: parked before its turn, held after it. */
 export class Pending implements HeldRequest {
   readonly rid: number;
-  readonly request: BodyRequest;
+  request: BodyRequest;
   deadline: number;
   /** The stream that this request opens; it carries nothing of another. */
   opens: Stream | undefined;
@@ -75,6 +75,8 @@ export class Pending implements HeldRequest {
 export interface PastAnswer {
   readonly values: Readonly<Record<string, string | number | undefined>>;
   readonly payload: readonly Stanza[];
+  /** The request said nothing. */
+  wasEmpty: boolean;
   /** Whose payload it is. */
   readonly stream: Stream | undefined;
   /** The request's key, where the session has keys. */

@@ -53,10 +53,11 @@ export class RequestHandler {
     return stream;
   }
 
-  /** A stream is over, for whatever reason. */
-  forget(stream: Stream): void {
+  /** A stream is over, and the session goes on without it. */
+  end(stream: Stream): void {
     this.#closed.add(stream.name);
     this.#deliveries.remove(stream);
+    this.#session.endStream(stream);
   }
 
   /** Throws `GatewayError` where the request breaks the session. */
@@ -78,8 +79,9 @@ export class RequestHandler {
     }
     const targets = stream === undefined ? [...this.#session.streams.values()] : [stream];
     const isOver = this.forward(payload, targets) || request.type === 'terminate';
-    if (isOver && targets.length < this.#session.streams.size) {
-      for (const target of targets) this.#end(target);
+    const others = [...this.#session.streams.values()].filter((other) => !targets.includes(other) && !other.isOver);
+    if (isOver && others.length > 0) {
+      for (const target of targets) this.end(target);
       return NO_EFFECT;
     }
     return {
@@ -102,11 +104,6 @@ export class RequestHandler {
     return error === undefined ? undefined : { code: 'stream-error', error };
   }
 
-  #end(stream: Stream): void {
-    this.forget(stream);
-    this.#session.endStream(stream);
-  }
-
   #pause(seconds: number): number {
     if (seconds > this.#agreement.maxPause) throw new GatewayError('policy-violation', 'pause is above maxpause');
     return seconds;
@@ -114,12 +111,13 @@ export class RequestHandler {
 
   /**
    * An empty request with `to` opens another stream (§16.3).
-   * COMPAT(Pidgin 2.14): it says `to` in every request, those with payload too; to such a client it means nothing. What
+   * COMPAT(Pidgin 2.14): it says `to` in every request, also with payload and before it has logged in; then it means nothing. What
    * repeats the attributes of the creation request opens nothing either (B-15).
    */
   #isAddition({ attributes, payload, type, pause }: BodyRequest): boolean {
     if (!attributes.has('to') || this.#maxStreams === 1) return false;
-    if (payload.length > 0) this.#saysToAlways = true;
+    const isOwn = normaliseDomain(attributes.get('to') ?? '') === this.#agreement.to;
+    if (payload.length > 0 || (isOwn && !this.#session.isAuthenticated)) this.#saysToAlways = true;
     if (['ver', 'wait', 'hold'].some((name) => attributes.has(name))) return false;
     return !this.#saysToAlways && type === undefined && pause === undefined && !attributes.has('stream');
   }
@@ -127,10 +125,10 @@ export class RequestHandler {
   /** What cannot be opened is told as the end of that stream alone (§16.6). */
   #add(pending: Pending): Effect {
     const { attributes, lang } = pending.request;
-    if (this.#session.streams.size >= this.#maxStreams) {
-      throw new GatewayError('policy-violation', 'maxStreamsPerSession is reached');
-    }
     try {
+      if (this.#session.streams.size >= this.#maxStreams) {
+        throw new GatewayError('policy-violation', 'maxStreamsPerSession is reached');
+      }
       const to = normaliseDomain(attributes.get('to') ?? '');
       if (to === undefined) throw new GatewayError('improper-addressing', 'to is no domain');
       const from = fromHint(attributes.get('from'), to);

@@ -1,3 +1,14 @@
+import type { Stanza } from '../core/ports.ts';
+import { textOf } from './body.ts';
+
+/** What a request says that comes with the rid of another. */
+export type Says = 'nothing' | 'the same' | 'something else';
+
+export function compare(payload: readonly Stanza[], first: readonly Stanza[]): Says {
+  if (payload.length === 0) return 'nothing';
+  return textOf(payload) === textOf(first) ? 'the same' : 'something else';
+}
+
 /**
  * Tells a duplicated browser tab, which has copied sid and rid, from a client that repeats a request.
  *
@@ -13,14 +24,19 @@ export class TabWatch {
     this.#overlapping = rid;
   }
 
+  /** True for a rid that came while an older request was held. */
+  isOverlapping(rid: number): boolean {
+    return this.#overlapping === rid;
+  }
+
   /**
-   * A held request is repeated while its older connection lives. True where the older one belongs to a copy: always where the
-   * two differ, else on the second rid in a row.
+   * A held request is repeated while its older connection lives. True where the older one belongs to a copy: where the two say
+   * different things, or say nothing for the second rid in a row. The same words twice are a client's that repeats.
    */
-  isCopy(rid: number, differs: boolean): boolean {
-    if (this.#overlapping !== rid) return false;
+  isCopy(rid: number, says: Says): boolean {
+    if (this.#overlapping !== rid || says === 'the same') return false;
     const isSecond = this.#lastDoubled === rid - 1;
     this.#lastDoubled = rid;
-    return differs || isSecond;
+    return says === 'something else' || isSecond;
   }
 }

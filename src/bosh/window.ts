@@ -18,6 +18,7 @@ export class RidWindow<Request, Answer> {
   readonly #open = new Set<number>();
   readonly #answers = new Map<number, { answer: Answer; bytes: number }>();
   #replayBytes = 0;
+  #pause: [rid: number, answer: Answer] | undefined;
 
   /**
    * `first` is the rid of the creation request, which is received already; `size` is the session's `requests`.
@@ -45,7 +46,7 @@ export class RidWindow<Request, Answer> {
     if (this.#parked.has(rid) || this.#open.has(rid)) return 'repeat';
     if (rid === this.#last + 1) return 'accept';
     if (rid > this.#last) return 'park';
-    return this.#answers.has(rid) ? 'replay' : 'refuse';
+    return this.answerTo(rid) === undefined ? 'refuse' : 'replay';
   }
 
   /** The request with rid `last + 1` is processed from now on. */
@@ -75,10 +76,15 @@ export class RidWindow<Request, Answer> {
 
   /**
    * The answer was given. The newest `requests` of them, two at least, are kept for a repeat (§14.3, conformance A-08); with
-   * acknowledgements all that are not acknowledged. False where those are more than is kept.
+   * acknowledgements all that are not acknowledged. False where those are more than is kept. The answer to a pause takes no
+   * room among them (BOSH-BRK-08, conformance A-07).
    */
-  answered(rid: number, answer: Answer, bytes: number): boolean {
+  answered(rid: number, answer: Answer, bytes: number, isPause = false): boolean {
     this.#open.delete(rid);
+    if (isPause) {
+      this.#pause = [rid, answer];
+      return true;
+    }
     this.#remember(rid, answer, bytes);
     const keep = this.#keepsUnacknowledged ? MAX_UNACKNOWLEDGED : Math.max(this.#size, 2);
     const isOver = (): boolean => this.#answers.size > keep || this.#replayBytes > this.#maxReplayBytes;
@@ -101,7 +107,7 @@ export class RidWindow<Request, Answer> {
   }
 
   answerTo(rid: number): Answer | undefined {
-    return this.#answers.get(rid)?.answer;
+    return this.#pause?.[0] === rid ? this.#pause[1] : this.#answers.get(rid)?.answer;
   }
 
   /** Past answers, the newest rid first. */

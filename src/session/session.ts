@@ -1,5 +1,5 @@
 import type { Timer } from '../core/clock.ts';
-import { ERRORS, GatewayError } from '../core/errors.ts';
+import { ERRORS, GatewayError, reasonOf } from '../core/errors.ts';
 import type { SessionView } from '../core/events.ts';
 import { randomId, shortId } from '../core/id.ts';
 import type { RestartAttributes, Stanza, StreamEnd, StreamHeader, StreamRequest } from '../core/ports.ts';
@@ -120,13 +120,28 @@ export class Session {
     this.#context.events.emit('stream-restart', stream.view);
   }
 
+  /** Ends the stream toward its server, while the client is still to be told. */
+  close(stream: Stream, end?: StreamEnd): void {
+    this.#guard(stream, () => stream.close(end));
+  }
+
+  /** A connector that fails while a stream is closed must not keep the session, or harm another (BOSH-ERR-05). */
+  #guard(stream: Stream, close: () => void): void {
+    try {
+      close();
+    } catch (error) {
+      this.#context.log.error({ session: shortId(this.#owner.id), reason: reasonOf(error) }, 'closing a stream failed');
+      stream.closed({ code: 'internal-error' });
+    }
+  }
+
   /** One stream is over for the client; the server's side is closed as `end` says, orderly where it is undefined. Idempotent. */
   endStream(stream: Stream, end?: StreamEnd): void {
     if (!this.#streams.delete(stream.name)) return;
     const { events, log } = this.#context;
     const undelivered = stream.outbox.peek();
     if (undelivered.length > 0) events.emit('no-client', [...undelivered], stream.view);
-    stream.abandon(end);
+    this.#guard(stream, () => stream.abandon(end));
     events.emit('stream-terminate', stream.view, end);
     const level = end === undefined ? 'info' : ERRORS[end.code].level;
     log[level]({ session: shortId(this.#owner.id), code: end?.code, detail: end?.detail }, 'stream ended');

@@ -134,13 +134,18 @@ export class Stream implements Downstream {
       return;
     }
     const undelivered = this.outbox.take(Infinity);
-    if (!this.#managed && this.#state === 'open') {
-      for (const stanza of undelivered) {
-        const answer = bounce(stanza);
-        if (answer !== undefined) this.#upstream?.send(answer);
-      }
+    try {
+      if (!this.#managed && this.#state === 'open') this.#answerFor(undelivered);
+    } finally {
+      this.close(end);
     }
-    this.close(end);
+  }
+
+  #answerFor(undelivered: readonly Stanza[]): void {
+    for (const stanza of undelivered) {
+      const answer = bounce(stanza);
+      if (answer !== undefined) this.#upstream?.send(answer);
+    }
   }
 
   opened(header: StreamHeader): void {

@@ -34,8 +34,8 @@ export interface ChaosReport {
 const TOLERANCE_MS = 1500;
 /** What a heap may grow by though nothing leaks: code that was compiled since, caches of the engine. */
 const MOST_GROWTH_BYTES = 2_500_000;
-/** An ending session collects all that is under way, through the same faults: so long must nothing at all arrive. */
-const STANDSTILL_MS = 15_000;
+/** An ending session collects all that is under way, through the same faults: no stanza for so long, and it never ends. */
+const STANDSTILL_MS = 20_000;
 /** Sessions that nobody knows, whose creation was answered to nobody, die within `firstRequestSeconds`. */
 const SETTLING_MS = 8000;
 const SHOWN = 5;

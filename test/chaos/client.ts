@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { body } from '../support/bosh-client.ts';
 import { Connection } from './connection.ts';
 import { attributeOf, isErrorBody, statusOf, type HttpMessage } from './http.ts';
@@ -177,7 +178,7 @@ export class ChaosClient {
     }
     if (this.#isPausing && this.#unanswered.size === 0) this.#rest();
     this.#pump();
-    this.#record.moved();
+    this.#changed();
   }
 
   #read(text: string): void {
@@ -295,6 +296,8 @@ export class ChaosClient {
     if (verdicts === undefined) return;
     this.#isQuiet = true;
     for (const { timer } of requests) clearTimeout(timer);
+    for (let turns = this.#random.int(0, 3); turns > 0; turns--) await setImmediate();
+    this.#record.provoke();
     const fates = await verdicts;
     if (this.#state === 'over') return;
     for (const request of requests) {

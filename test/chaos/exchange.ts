@@ -23,7 +23,9 @@ export class Exchange {
   #state: ExchangeState = 'coming';
   #upstream: Upstream | undefined;
   #copy: Upstream | undefined;
+  /** The answers to the request and to its copy, where both count. */
   #first: HttpMessage | undefined;
+  #second: HttpMessage | undefined;
   #askedAt = 0;
   readonly #timers: NodeJS.Timeout[] = [];
 
@@ -119,15 +121,20 @@ export class Exchange {
   #answered(answer: HttpMessage): void {
     this.#took(this.#askedAt);
     if (isErrorBody(answer)) this.#client.proxy.counts.errorBodies++;
-    if (this.#copy === undefined) {
+    const isSuperseded = this.#copy !== undefined && isErrorBody(answer);
+    if (isSuperseded) this.#log('superseded by its copy');
+    if (this.#copy === undefined || (isSuperseded && this.#fault.kind === 'repeat-held')) {
       this.#deliver(answer);
-    } else if (!isErrorBody(answer)) {
-      // The copy came too late: the client does not move on, out of what the gateway must remember, before it is answered too.
-      this.#first = answer;
     } else {
-      this.#log('superseded by its copy');
-      if (this.#fault.kind === 'repeat-held') this.#deliver(answer);
+      this.#first = answer;
+      this.#deliverBest();
     }
+  }
+
+  /** When both are answered: the client must not move on before, out of what the gateway has to remember for the copy. */
+  #deliverBest(): void {
+    if (this.#first === undefined || this.#second === undefined) return;
+    this.#deliver(isErrorBody(this.#first) ? this.#second : this.#first);
   }
 
   #deliver(answer: HttpMessage): void {
@@ -168,8 +175,9 @@ export class Exchange {
     const at = performance.now();
     const copy = this.#sendCopy((answer) => {
       this.#took(at);
+      this.#second = answer;
       this.#log('the copy is answered');
-      if (this.#first !== undefined || kind === 'repeat-swap') this.#deliver(this.#first ?? answer);
+      this.#deliverBest();
     });
     this.#copy = copy;
     this.#clearTimers();

@@ -21,7 +21,9 @@ export class SessionRecord {
   /** The server's stream of this session has ended with its end tag. */
   streamEnded = false;
   onChange: () => void = () => {};
-  /** When anything new arrived last (performance.now()). */
+  /** The server sends something at once: at the moment at which a gateway finds it hardest to say what arrived. */
+  provoke: () => void = () => {};
+  /** When a stanza arrived last (performance.now()). */
   movedAt = performance.now();
   #repeats = 20;
   #repeatsAt = performance.now();
@@ -78,14 +80,11 @@ export class SessionRecord {
       this.arrived[side] = Number(n) + 1;
       count++;
     }
-    if (count > 0) this.moved();
+    if (count > 0) {
+      this.movedAt = performance.now();
+      this.onChange();
+    }
     return count;
-  }
-
-  /** Something went on. */
-  moved(): void {
-    this.movedAt = performance.now();
-    this.onChange();
   }
 
   get isComplete(): boolean {

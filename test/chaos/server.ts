@@ -113,6 +113,9 @@ class ServerStream {
     if (record === undefined) return;
     record.log('U: bound');
     const random = record.schedule.server(record.number);
+    record.provoke = () => {
+      if (!record.isEnding && this.#socket.writable) this.#socket.write(record.make('server'));
+    };
     const next = (): void => {
       this.#timer = setTimeout(() => {
         if (record.isEnding || record.failure !== undefined) return;

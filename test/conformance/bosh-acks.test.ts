@@ -125,7 +125,12 @@ test('BOSH-ACK-08: time is that of the real clock, and a whole number', async (t
 });
 
 test('BOSH-ACK-08: time ends at 65535', async (t) => {
-  const { clock, client, server } = await held(t, 1, { ack: 1 }, { inactivitySeconds: 150, authenticationSeconds: 300 });
+  const { clock, client, server } = await held(
+    t,
+    1,
+    { ack: 1 },
+    { inactivitySeconds: 150, authenticationSeconds: 300 },
+  );
   const { rid } = client;
   await echo(client, server, 'a');
   clock.advance(100_000);
@@ -182,7 +187,8 @@ for (const [what, size, settings] of [
     } while (answer.type === undefined && ++count < 500);
     assert.ok(count >= 4 && count < 500, `${count} answers`);
     assert.equal(answer.condition, 'policy-violation');
-    await server.expectEnd();
+    // What stood in the answer that was not given goes back to its sender first.
+    while ((await server.event()).kind === 'element');
     server.end();
     await bench.settled();
   });

@@ -1,15 +1,43 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import test from 'node:test';
+import { promisify } from 'node:util';
+import { randomId } from '../../src/core/id.ts';
 import { startBench } from '../support/bench.ts';
 import { XBOSH } from '../support/bosh-client.ts';
 import { eventually } from '../support/waiting.ts';
 
-test('BOSH-RESP-01: sids are unguessable and never the same', async (t) => {
+/** Ids of a process of its own, as after a restart. */
+async function idsOfAnotherProcess(count: number): Promise<string[]> {
+  const file = join(import.meta.dirname, '../../src/core/id.ts');
+  const script = `import { randomId } from ${JSON.stringify(file)};
+    for (let i = 0; i < ${count}; i++) console.log(randomId());`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+    maxBuffer: 2 ** 24,
+  });
+  return stdout.trim().split('\n');
+}
+
+test('BOSH-RESP-01: a hundred thousand sids, of several processes, are all different and share no structure', async (t) => {
   const bench = await startBench(t, {}, { autoLogin: true });
-  const sids = new Set<string>();
-  for (let i = 0; i < 50; i++) sids.add((await bench.bosh().create()).attributes['sid'] ?? '');
-  assert.equal(sids.size, 50);
-  for (const sid of sids) assert.ok(sid.length >= 22 && new Set(sid).size > 8, sid);
+  const sids: string[] = [];
+  for (let i = 0; i < 50; i++) sids.push((await bench.bosh().create()).attributes['sid'] ?? '');
+  const restarted = await Promise.all([idsOfAnotherProcess(1000), idsOfAnotherProcess(1000)]);
+  sids.push(...Array.from({ length: 100_000 }, randomId), ...restarted.flat());
+  assert.equal(new Set(sids).size, 102_050);
+  // 128 bits take 22 characters of six bits; each but the last one has all 64 values, about equally often.
+  const counts = Array.from({ length: 26 }, () => new Map<string, number>());
+  for (const sid of sids) {
+    assert.match(sid, /^[\w-]{27}$/);
+    for (const [place, count] of counts.entries()) count.set(sid[place] ?? '', (count.get(sid[place] ?? '') ?? 0) + 1);
+  }
+  const usual = sids.length / 64;
+  for (const count of counts) {
+    assert.equal(count.size, 64);
+    for (const times of count.values())
+      assert.ok(Math.abs(times - usual) < 8 * Math.sqrt(usual), `${times} of ${usual}`);
+  }
 });
 
 test('BOSH-RESP-02, BOSH-RESP-06, BOSH-RESP-11: the creation answer says what is granted', async (t) => {

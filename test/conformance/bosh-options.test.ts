@@ -130,7 +130,9 @@ test('XBOSH-SASL-02, XBOSH-RESTART-02: over TLS, `from` of the restart is in the
   const { certificateFile, keyFile } = await authority.issue({ names: ['example.com'] });
   const [cert, key] = await Promise.all([readFile(certificateFile, 'utf8'), readFile(keyFile, 'utf8')]);
   const u = await ScriptedServer.start(t, { tls: { cert, key, mode: 'starttls' } });
-  const domains = { 'example.com': { host: '127.0.0.1', port: u.port, tls: 'starttls', ca: authority.caFile } } as const;
+  const domains = {
+    'example.com': { host: '127.0.0.1', port: u.port, tls: 'starttls', ca: authority.caFile },
+  } as const;
   const bench = await startBench(t, { domains });
   const client = bench.bosh();
   const created = client.create();
@@ -149,9 +151,7 @@ test('XBOSH-SASL-02, XBOSH-RESTART-02: over TLS, `from` of the restart is in the
 
 test('XBOSH-SASL-02: where the server refuses EXTERNAL, the client is told, and may try something else', async (t) => {
   const { client, server } = await (await startBench(t)).session();
-  const auth = await client.send(
-    "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>",
-  );
+  const auth = await client.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>");
   await server.expect('EXTERNAL');
   server.send("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><invalid-mechanism/></failure>");
   assert.match((await auth.answer).text, /<failure.*invalid-mechanism/);
@@ -214,7 +214,11 @@ test('BOSH-RID-07: a gap that never fills: after wait the request is answered, a
 });
 
 test('BOSH-RID-07: parked requests are bounded in bytes: one takes the place of the other, and each has the limit of a body', async (t) => {
-  const bench = await startBench(t, { maxBodyBytes: 100_000, maxUpstreamBacklogBytes: 100_000, maxUpstreamBytes: 50_000 });
+  const bench = await startBench(t, {
+    maxBodyBytes: 100_000,
+    maxUpstreamBacklogBytes: 100_000,
+    maxUpstreamBytes: 50_000,
+  });
   const { client, server } = await bench.session();
   const padded = (id: string, bytes: number): string =>
     `<message xmlns='jabber:client' id='${id}'><body>${'x'.repeat(bytes)}</body></message>`;

@@ -38,16 +38,22 @@ test('BOSH-PAY-02: fifty stanzas of one body keep their order', async (t) => {
   for (let i = 0; i < 50; i++) await server.expect(`id='${i}'`);
 });
 
-test('BOSH-PAY-03, BOSH-OVER-02: a request after another, each is answered by 200 and a body', async (t) => {
+test('BOSH-PAY-03, BOSH-OVER-02: a thousand requests, one after another: as many answers, each 200 and a body', async (t) => {
   const { client, server } = await (await startBench(t, { maxHold: 1 })).session();
   let before = await client.send(message(0));
-  for (let i = 1; i < 100; i++) {
+  let answers = 0;
+  for (let i = 1; i < 1000; i++) {
     const held = await client.send(message(i));
-    const { status, type } = await before.answer;
-    assert.deepEqual([status, type], [200, undefined]);
+    const { status, type, payload } = await before.answer;
+    assert.deepEqual([status, type, payload], [200, undefined, []]);
+    answers++;
+    before.http.end();
     await server.expect(`id='${i - 1}'`);
     before = held;
   }
+  server.send("<message id='last'/>");
+  assert.match((await before.answer).text, /id='last'/);
+  assert.equal(answers + 1, 1000);
 });
 
 test('BOSH-PAY-04, BOSH-PAY-11: an idle request is held for wait, then answered empty', async (t) => {

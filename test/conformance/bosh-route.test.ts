@@ -58,7 +58,12 @@ test('BOSH-SESSION-12: a route under an allowed suffix is resolved and tried; ot
   const ask = async (route: string) => (await bench.bosh().create({ route })).condition;
   assert.equal(await ask('xmpp:h1.pool.example:5999'), 'remote-connection-failed');
   assert.deepEqual(dns.questions.splice(0).toSorted(), ['A h1.pool.example', 'AAAA h1.pool.example']);
-  for (const place of ['pool.example:5999', 'evilpool.example:5999', 'h1.pool.example:5998', 'h1.pool.example.evil:5999']) {
+  for (const place of [
+    'pool.example:5999',
+    'evilpool.example:5999',
+    'h1.pool.example:5998',
+    'h1.pool.example.evil:5999',
+  ]) {
     assert.equal(await ask(`xmpp:${place}`), 'host-unknown', place);
   }
   assert.deepEqual([dns.questions, bench.u.untaken], [[], 0]);

@@ -7,6 +7,8 @@ import { ScriptedServer } from '../support/scripted-server.ts';
 
 const message = (id: string | number): string => `<message xmlns='jabber:client' id='${id}'/>`;
 const VERSION = `{${XBOSH}}version`;
+/** What a client says that opens another stream (XEP-0206 §3). */
+const ADD = { to: 'other.test', 'xmlns:xmpp': XBOSH, 'xmpp:version': '1.0' };
 const OTHER_HEADER = "from='other.test' version='1.0'";
 
 /** A gateway with two servers: u serves example.com, u2 other.test. */
@@ -26,7 +28,7 @@ async function twoStreams(t: TestContext, attributes: Attributes = {}, settings:
 }
 
 async function addStream(client: BoshClient, server: ScriptedServer, attributes: Attributes = {}) {
-  const request = await client.send('', { to: 'other.test', ...attributes });
+  const request = await client.send('', { ...ADD, ...attributes });
   const connection = await server.accept();
   await connection.expectHeader();
   connection.sendHeader('<a/>', OTHER_HEADER);
@@ -66,7 +68,7 @@ test('BOSH-MULTI-03, BOSH-MULTI-09: an empty request with `to` opens another str
 test('BOSH-MULTI-03: a server that is slow: the stream is named at once, its features follow under the name', async (t) => {
   const { u2, bench } = await twoServers(t, { creationWaitSeconds: 0.2 });
   const { client } = await bench.session();
-  const { attributes } = await client.ask('', { to: 'other.test' });
+  const { attributes } = await client.ask('', ADD);
   const server = await u2.accept();
   const held = await client.send();
   server.sendHeader('<a/>', OTHER_HEADER);
@@ -81,20 +83,20 @@ test('BOSH-MULTI-03: a server that is slow: the stream is named at once, its fea
 test('BOSH-MULTI-03: a request that opens a stream is repeated: it opens one', async (t) => {
   const { u2, bench } = await twoServers(t);
   const { client } = await bench.session();
-  const first = await client.send('', { to: 'other.test' });
+  const first = await client.send('', ADD);
   const server = await u2.accept();
-  const again = await client.again(first.rid, '', { to: 'other.test' });
+  const again = await client.again(first.rid, '', ADD);
   assert.equal((await first.answer).type, 'error');
   server.sendHeader('<a/>', OTHER_HEADER);
   const answer = await again.answer;
-  const replay = await (await client.again(first.rid, '', { to: 'other.test' })).answer;
+  const replay = await (await client.again(first.rid, '', ADD)).answer;
   assert.equal(replay.text, answer.text);
   assert.deepEqual([u2.untaken, bench.gateway.stats().streams], [0, 2]);
 });
 
 test('BOSH-MULTI-03: two streams to one domain are two logins', async (t) => {
   const bench = await startBench(t);
-  const { client } = await bench.session();
+  const { client } = await bench.login();
   const { server, answer } = await addStream(client, bench.u, { to: 'example.com' });
   const held = await client.send(message('second'), { stream: answer.attributes['stream'] });
   await server.expect('second');
@@ -113,7 +115,7 @@ test('BOSH-MULTI-04: an answer names one stream and carries of that alone; an em
     if (payload.length === 0) assert.equal(stream, undefined);
     if (/id="one"/.test(payload.join())) assert.deepEqual([stream, /'two'/.test(text)], [name1, false]);
     if (/id="two"/.test(payload.join())) assert.deepEqual([stream, /'one'/.test(text)], [name2, false]);
-    got.push(...payload.join().match(/"(one|two)"/g) ?? []);
+    got.push(...(payload.join().match(/"(one|two)"/g) ?? []));
   }
   assert.deepEqual((await client.ask()).attributes, {});
 });
@@ -261,7 +263,7 @@ for (const [to, condition] of [
     const bench = await startBench(t, { retiredDomains: ['old.test'] }, {}, { 'down.test': down });
     await down.stop();
     const { client, server } = await bench.session();
-    const answer = await client.ask('', { to });
+    const answer = await client.ask('', { ...ADD, to });
     assert.deepEqual([answer.type, answer.condition], ['terminate', condition]);
     assert.ok(answer.attributes['stream'] !== undefined && answer.attributes['stream'] !== client.created['stream']);
     await client.send(message('alive'));
@@ -273,7 +275,7 @@ test('BOSH-MULTI-03: no more streams than maxStreamsPerSession; those that are g
   const { u2, bench } = await twoServers(t, { maxStreamsPerSession: 2 });
   const { client, server } = await bench.session();
   await addStream(client, u2);
-  const { type, condition, attributes } = await client.ask('', { to: 'other.test' });
+  const { type, condition, attributes } = await client.ask('', ADD);
   assert.deepEqual([type, condition, u2.untaken], ['terminate', 'policy-violation', 0]);
   assert.ok(attributes['stream'] !== undefined);
   await client.send(message('alive'));

@@ -92,11 +92,12 @@ test('duplicated tab: nothing that the first says is lost, and nothing is forwar
 test('duplicated tab: both directions at once', async (t) => {
   const { server, first, copy } = await twoTabs(t);
   copy.start();
+  // As in life, several requests to a message: the tabs of this test ask every few milliseconds.
   for (let i = 0; i < 15; i++) {
+    await pause(40);
     server.send(`<message id='m${i}'/>`);
-    await pause(25);
+    await pause(40);
     first.say(message(`a${i}`));
-    await pause(25);
   }
   await within(copy.ended, 'the end of the copy');
   const said: string[] = [];
@@ -149,6 +150,36 @@ test('duplicated tab: what the first says is forwarded although the copy said so
   await first.send(message('fence'));
   await server.expect('from-the-copy');
   await server.expect("id='said'");
+});
+
+for (const when of ['before', 'after'] as const) {
+  test(`BOSH-BRK-02: duplicated tab: the first repeats its own words ${when} they are answered: they are forwarded once`, async (t) => {
+    const { server, first, copy, held } = await twoClients(t);
+    await copy.send();
+    await held.answer;
+    const said = await first.send(message('said'));
+    await server.expect("id='said'");
+    if (when === 'after') server.send("<message id='x'/>");
+    if (when === 'after') await said.answer;
+    await first.again(said.rid, message('said'));
+    await first.send(message('fence'));
+    await server.expect('fence');
+  });
+}
+
+test('BOSH-BRK-02: duplicated tab: words that came after the copy was answered are forwarded once, however often repeated', async (t) => {
+  const { server, first, copy, held } = await twoClients(t);
+  const taken = await copy.send();
+  await held.answer;
+  server.send("<message id='x'/>");
+  await taken.answer;
+  const said = await first.send(message('said'));
+  await server.expect("id='said'");
+  await (
+    await first.again(said.rid, message('said'))
+  ).answer;
+  await first.send(message('fence'));
+  await server.expect('fence');
 });
 
 test('BOSH-BRK-03: rid after rid is repeated on another connection: that is no duplicated tab', async (t) => {

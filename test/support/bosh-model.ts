@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { parseBody } from '../../src/bosh/body.ts';
-import { BoshSession, type BoshSessionSettings } from '../../src/bosh/bosh-session.ts';
+import { BoshSession } from '../../src/bosh/bosh-session.ts';
+import type { BoshSessionSettings } from '../../src/bosh/settings.ts';
 import { negotiate } from '../../src/bosh/creation.ts';
 import type { Exchange } from '../../src/bosh/pending.ts';
 import { silentLogger, type Downstream, type Stanza, type Upstream } from '../../src/core/ports.ts';
