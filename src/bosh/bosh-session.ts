@@ -120,7 +120,6 @@ export class BoshSession implements SessionOwner {
     }
   }
 
-  /** What goes wrong ends the session, and the request that did it is told. */
   #perform(exchange: Exchange | undefined, action: () => void): void {
     try {
       action();
@@ -143,7 +142,7 @@ export class BoshSession implements SessionOwner {
   /** Too many requests for nothing end the session; until the client has logged in it has to ask (BOSH-POLL-05). */
   #watchActivity(request: BodyRequest, exchange: Exchange | undefined): void {
     const alive = this.#held.filter(({ isAlive }) => isAlive).length;
-    if (alive > 0) this.#tabs.overlaps(request.rid);
+    if (alive > 0 && alive >= this.#agreement.hold) this.#tabs.overlaps(request.rid);
     if (!this.#session.isAuthenticated) return;
     const isFine = this.#activity.request(isEmptyRequest(request), alive + 1 >= this.#agreement.requests);
     if (!isFine) this.fail('policy-violation', 'overactive', exchange);
@@ -195,7 +194,9 @@ export class BoshSession implements SessionOwner {
    */
   #requeueLost(): void {
     for (const [rid, past] of this.#window.newestAnswers()) {
-      if (!past.isLost || past.payload.length === 0 || rid === this.#creationRid) continue;
+      if (past.payload.length === 0 || rid === this.#creationRid) continue;
+      // What came after it has reached the client: it can only wait to be asked for (BOSH-PAY-07).
+      if (!past.isLost) break;
       past.stream?.outbox.putBack(past.payload);
       this.#window.replaceAnswer(rid, { ...past, values: {}, payload: [], isLost: false }, 0);
     }

@@ -5,8 +5,8 @@ import { textOf } from './body.ts';
 export type Says = 'nothing' | 'the same' | 'something else';
 
 export function compare(payload: readonly Stanza[], first: readonly Stanza[]): Says {
-  if (payload.length === 0) return 'nothing';
-  return textOf(payload) === textOf(first) ? 'the same' : 'something else';
+  if (payload.length === 0 && first.length === 0) return 'nothing';
+  return payload.length === 0 || textOf(payload) === textOf(first) ? 'the same' : 'something else';
 }
 
 /**
@@ -18,6 +18,7 @@ export function compare(payload: readonly Stanza[], first: readonly Stanza[]): S
 export class TabWatch {
   #overlapping: number | undefined;
   #lastDoubled: number | undefined;
+  #inARow = 0;
 
   /** A new request came while an older one was held for a living client. */
   overlaps(rid: number): void {
@@ -31,12 +32,13 @@ export class TabWatch {
 
   /**
    * A held request is repeated while its older connection lives. True where the older one belongs to a copy: where the two say
-   * different things, or say nothing for the second rid in a row. The same words twice are a client's that repeats.
+   * different things, or say nothing for the third rid in a row: on a bad network, honest clients get to two. The same words
+   * twice are a client's that repeats.
    */
   isCopy(rid: number, says: Says): boolean {
     if (this.#overlapping !== rid || says === 'the same') return false;
-    const isSecond = this.#lastDoubled === rid - 1;
+    this.#inARow = this.#lastDoubled === rid - 1 ? this.#inARow + 1 : 1;
     this.#lastDoubled = rid;
-    return says === 'something else' || isSecond;
+    return says === 'something else' || this.#inARow >= 3;
   }
 }

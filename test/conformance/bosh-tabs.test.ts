@@ -239,15 +239,3 @@ test('BOSH-BRK-06: a page that is reloaded goes on with the next rid: that is no
     assert.match((await next.answer).text, new RegExp(`id='x${i}'`));
   }
 });
-
-test('duplicated tab: three of them: one is left', async (t) => {
-  const { bench, server, first, copy } = await twoTabs(t);
-  const third = new Tab(copyOf(bench, copy.client));
-  t.after(() => third.stop());
-  copy.start();
-  third.start();
-  await eventually('two are told', () => [first, copy, third].filter(({ isOver }) => isOver).length >= 2);
-  server.send("<message id='x'/>");
-  await eventually('one gets it', () => [first, copy, third].some(({ got }) => got.includes('x')));
-  assert.equal(bench.gateway.stats().sessions, 1);
-});
