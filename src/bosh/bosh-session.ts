@@ -148,7 +148,6 @@ export class BoshSession implements SessionOwner {
     if (!isFine) this.fail('policy-violation', 'overactive', exchange);
   }
 
-  /** The client says which answers it has (XEP-0124 §9.2). */
   #acknowledged(request: BodyRequest): void {
     if (!this.#agreement.acknowledges) return;
     const ack = acknowledgedRid(request);
@@ -298,7 +297,8 @@ export class BoshSession implements SessionOwner {
 
   #setTimers(): void {
     const { clock } = this.#context;
-    this.#wait = void this.#wait?.cancel();
+    this.#wait?.cancel();
+    this.#wait = undefined;
     const deadline = nextDeadline([...this.#held, ...this.#window.allParked()]);
     if (deadline !== undefined) this.#wait = clock.after(Math.max(0, deadline - clock.now()), () => this.#settle());
     // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
@@ -309,7 +309,8 @@ export class BoshSession implements SessionOwner {
   }
 
   #stopInactivity(): void {
-    this.#inactivity = void this.#inactivity?.cancel();
+    this.#inactivity?.cancel();
+    this.#inactivity = undefined;
   }
 
   /** Tells the client how the session ended: on `exchange` the reason, on all else it has open an empty body (§13). */
@@ -338,7 +339,6 @@ export class BoshSession implements SessionOwner {
     exchange?.answer(body, this.#agreement.content, isLegacy ? legacyStatus(code) : 200);
   }
 
-  /** All connections that await an answer, oldest first; the caller answers them. */
   #takeOpen(): Exchange[] {
     const open = [...this.#held, ...this.#window.allParked()].map((pending) => pending.detach());
     this.#held = [];

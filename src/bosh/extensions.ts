@@ -50,11 +50,8 @@ function checked([name, value]: [string, unknown]): [string, string] {
   // Prefixes but xml: would need a declaration, and declarations change what everything means.
   const isName = /^(xml:)?[A-Za-z_][\w.-]{0,63}$/.test(name) && !OWN_NAMES.has(name);
   const text = typeof value === 'number' ? String(value) : value;
-  // eslint-disable-next-line no-control-regex -- what XML 1.0 forbids
   const isValue =
-    typeof text === 'string' &&
-    text.length <= 1024 &&
-    !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/.test(text);
+    typeof text === 'string' && text.length <= 1024 && !/(?![\t\n\r])[\p{Cc}\p{Cs}\ufffe\uffff]/u.test(text);
   if (!isName || !isValue) throw new GatewayError('bad-request', 'stream_attrs has a forbidden name or value');
   return [name, text];
 }
