@@ -1,5 +1,6 @@
 import { ERRORS, GatewayError, type ErrorCode } from '../core/errors.ts';
 import type { Stanza } from '../core/ports.ts';
+import { isNegotiation } from '../stream/negotiation.ts';
 import { NS } from '../xml/ns.ts';
 import { XmlError, readDocument, type Slice, type XmlLimits } from '../xml/reader.ts';
 import { stanzaOf } from '../xml/stanza.ts';
@@ -88,8 +89,7 @@ function payloadOf(slice: Slice): Stanza {
   const isWrapper = ns === NS.httpbind && (prefix !== '' || name === 'body');
   // The stream is the gateway's to open, describe and secure (NS-13, XBOSH-11).
   const isStream = ns === NS.streams && name !== 'error';
-  const isNegotiation = (ns === NS.tls && name === 'starttls') || (ns === NS.compress && name === 'compress');
-  if (ns === '' || isWrapper || isStream || isNegotiation) {
+  if (ns === '' || isWrapper || isStream || isNegotiation(slice)) {
     throw new GatewayError('bad-request', `payload {${ns.slice(0, 80)}}${name.slice(0, 40)} is not allowed`);
   }
   return stanzaOf(slice);

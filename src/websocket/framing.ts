@@ -1,5 +1,6 @@
 import { GatewayError } from '../core/errors.ts';
 import type { Stanza, StreamHeader } from '../core/ports.ts';
+import { isNegotiation } from '../stream/negotiation.ts';
 import { NS } from '../xml/ns.ts';
 import { XmlError, readDocument, type RootTag, type XmlLimits } from '../xml/reader.ts';
 import { stanzaOf } from '../xml/stanza.ts';
@@ -36,8 +37,7 @@ export function parseMessage(text: string, limits: XmlLimits): Message {
     throw new GatewayError('invalid-namespace', `<${name.slice(0, 40)}/> has no namespace`);
   if (ns === NS.streams && name !== 'error')
     throw new GatewayError('bad-format', 'clients send no such stream element');
-  const isNegotiation = (ns === NS.tls && name === 'starttls') || (ns === NS.compress && name === 'compress');
-  if (isNegotiation) throw new GatewayError('policy-violation', 'TLS and compression are not negotiated here');
+  if (isNegotiation(slice)) throw new GatewayError('policy-violation', 'TLS and compression are not negotiated here');
   return { kind: 'element', stanza: stanzaOf(slice) };
 }
 

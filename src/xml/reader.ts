@@ -153,11 +153,6 @@ function skipSpace(text: string, from: number): number {
   return index;
 }
 
-/** True for text that is empty or XML white space only. */
-export function isBlank(text: string): boolean {
-  return skipSpace(text, 0) === text.length;
-}
-
 /** Between elements there may be white space and nothing else, in any spelling (RFC 6120 §11.7, XEP-0124 §6). */
 function elementStart(text: string, from: number): number {
   const start = skipSpace(text, from);
