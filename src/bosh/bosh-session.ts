@@ -1,7 +1,7 @@
 import type { Timer } from '../core/clock.ts';
 import { ERRORS, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
 import { randomId } from '../core/id.ts';
-import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
+import type { StreamEnd, StreamHeader } from '../core/ports.ts';
 import type { GatewayContext } from '../session/context.ts';
 import { Session, type SessionOwner } from '../session/session.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -11,27 +11,36 @@ import { isEmptyRequest, legacyStatus, renderBody, renderTerminate, type BodyReq
 import { announced, type Agreement } from './creation.ts';
 import { Deliveries } from './deliveries.ts';
 import { nextAnswer, nextDeadline, type EndKind } from './holder.ts';
-import { isSameKey } from './keys.ts';
-import { Pending, giveAnswer, type Exchange, type PastAnswer } from './pending.ts';
+import { NOTHING, Pending, giveAnswer, type Exchange, type PastAnswer } from './pending.ts';
+import type { LastWords } from './last-words.ts';
+import { Repeats } from './repeats.ts';
 import { RequestHandler } from './request-handler.ts';
 import type { BoshSessionSettings } from './settings.ts';
-import { TabWatch, compare } from './tab-watch.ts';
 import { RidWindow } from './window.ts';
+
+/** What all BOSH sessions of one gateway share. */
+export interface BoshContext extends GatewayContext {
+  readonly lastWords: LastWords;
+}
+
+/** So long a request may be passed by a later one (ms): what is late then was never sent. */
+const GAP_MS = 3000;
 
 /** One BOSH session: does what the window and the holder decide (XEP-0124, XEP-0206). */
 export class BoshSession implements SessionOwner {
   readonly id = randomId();
   readonly #agreement: Agreement;
-  readonly #context: GatewayContext;
+  readonly #context: BoshContext;
   readonly #settings: BoshSessionSettings;
   readonly #session: Session;
   readonly #deliveries: Deliveries;
   readonly #handler: RequestHandler;
   readonly #window: RidWindow<Pending, PastAnswer>;
   readonly #activity: Activity;
-  readonly #tabs = new TabWatch();
+  readonly #repeats: Repeats;
   readonly #creationRid: number;
-  #held: Pending[] = [];
+  /** Ascending by rid. */
+  readonly #held: Pending[] = [];
   /** Said in the next answer, once: which answer the client has not acknowledged, and since when (XEP-0124 §9.2). */
   #report: Report | undefined;
   #isPausing = false;
@@ -39,13 +48,14 @@ export class BoshSession implements SessionOwner {
   #end: { readonly by: EndKind; readonly end: StreamEnd | undefined } | undefined;
   #isOver = false;
   #wait: Timer | undefined;
+  #gap: Timer | undefined;
   #inactivity: Timer | undefined;
   #inactivitySeconds: number;
   #firstRequest: Timer | undefined;
 
   /** Throws `GatewayError`, and then there is no session. The creation request is answered when there is something to say. */
   constructor(
-    context: GatewayContext,
+    context: BoshContext,
     settings: BoshSessionSettings,
     agreement: Agreement,
     request: BodyRequest,
@@ -62,9 +72,16 @@ export class BoshSession implements SessionOwner {
     this.#activity = new Activity(settings, agreement.polling, context.clock);
     this.#session = new Session(context, settings, this, 'bosh', clientAddress);
     this.#deliveries = new Deliveries(settings.maxStreamsPerSession > 1);
+    this.#repeats = new Repeats(this.#window, agreement, this.#activity, context.clock, {
+      held: this.#held,
+      forward: (words, on) =>
+        this.#perform(on, () => this.#handler.forward(words, [...this.#session.streams.values()])),
+      fail: (code, detail, culprit) => this.fail(code, detail, culprit),
+    });
     this.#handler = new RequestHandler(this.#session, this.#deliveries, agreement, settings.maxStreamsPerSession);
     const pending = this.#pending(request, exchange, this.#openingWait());
     const stream = (pending.opens = this.#handler.create());
+    this.#repeats.carries(pending);
     this.#held.push(pending);
     this.#perform(exchange, () => this.#handler.forward(payload, [stream]));
     this.#settle();
@@ -80,23 +97,25 @@ export class BoshSession implements SessionOwner {
     this.#firstRequest?.cancel();
     this.#stopInactivity();
     const verdict = this.#window.judge(rid);
-    if ((verdict === 'repeat' || verdict === 'replay') && !this.#mayRepeat(request, exchange)) return;
+    if ((verdict === 'repeat' || verdict === 'replay') && !this.#repeats.allows(request, exchange)) return;
+    if (verdict === 'accept' && !this.#repeats.admits(request, exchange)) return;
     if (verdict === 'accept' || verdict === 'park') this.#acknowledged(request);
     switch (verdict) {
       case 'accept':
+        this.#repeats.requeueLost(this.#creationRid);
         this.#accept(this.#pending(request, exchange, this.#agreement.wait));
         break;
       case 'park':
         this.#window.park(rid, this.#pending(request, exchange, this.#agreement.wait));
         break;
       case 'repeat':
-        this.#supersede(request, exchange);
+        this.#repeats.supersede(request, exchange);
         break;
       case 'replay':
-        this.#replay(request, exchange);
+        this.#repeats.replay(request, exchange);
         break;
       case 'refuse':
-        this.#refuse(rid, exchange);
+        this.#repeats.refuse(rid, exchange);
         break;
     }
     this.#settle();
@@ -106,14 +125,14 @@ export class BoshSession implements SessionOwner {
     return new Pending(request, exchange, this.#context.clock.now() + waitSeconds * 1000, () => this.#settle());
   }
 
-  #accept(first: Pending): void {
-    this.#requeueLost();
-    for (let next: Pending | undefined = first; next !== undefined; next = this.#window.unpark()) {
+  #accept(first: Pending | undefined): void {
+    for (let next = first; next !== undefined; next = this.#window.unpark()) {
       const pending = next;
       const { request, exchange } = pending;
       this.#window.accept(pending.rid);
       this.#watchActivity(request, exchange);
       if (this.#isOver) return;
+      this.#repeats.carries(pending);
       this.#held.push(pending);
       if (this.#end === undefined) this.#perform(exchange, () => this.#process(pending));
       if (this.#isOver) return;
@@ -141,9 +160,8 @@ export class BoshSession implements SessionOwner {
 
   /** Too many requests for nothing end the session; until the client has logged in it has to ask (BOSH-POLL-05). */
   #watchActivity(request: BodyRequest, exchange: Exchange | undefined): void {
-    const alive = this.#held.filter(({ isAlive }) => isAlive).length;
-    if (alive > 0 && alive >= this.#agreement.hold) this.#tabs.overlaps(request.rid);
     if (!this.#session.isAuthenticated) return;
+    const alive = this.#held.filter(({ isAlive }) => isAlive).length;
     const isFine = this.#activity.request(isEmptyRequest(request), alive + 1 >= this.#agreement.requests);
     if (!isFine) this.fail('policy-violation', 'overactive', exchange);
   }
@@ -153,74 +171,6 @@ export class BoshSession implements SessionOwner {
     const ack = acknowledgedRid(request);
     this.#window.acknowledge(ack);
     this.#report = reportOf(request, this.#window.answerTo(ack + 1), this.#context.clock.now());
-  }
-
-  /** False where the session is over for it: too many repeats, or by somebody who does not have the key (BOSH-BRK-10). */
-  #mayRepeat({ rid, attributes }: BodyRequest, exchange: Exchange): boolean {
-    const first = this.#find(rid)?.request.attributes.get('key') ?? this.#window.answerTo(rid)?.key;
-    if (!this.#activity.repeat()) this.fail('policy-violation', 'too many repeats of a request', exchange);
-    else if (this.#agreement.newKey !== undefined && !isSameKey(first, attributes.get('key'))) {
-      this.fail('item-not-found', 'the key of a repeat differs', exchange);
-    }
-    return !this.#isOver;
-  }
-
-  #find(rid: number): Pending | undefined {
-    return this.#held.find((held) => held.rid === rid) ?? this.#window.parked(rid);
-  }
-
-  /** The newer connection takes the place; the older is told to come back, and only it (XEP-0124 §14.3, conformance A-19). */
-  #supersede(request: BodyRequest, exchange: Exchange): void {
-    const { rid, payload } = request;
-    const pending = this.#find(rid);
-    if (pending === undefined) return;
-    const says = compare(payload, pending.request.payload);
-    if (pending.isAlive && this.#tabs.isCopy(rid, says)) {
-      // The copy learns that it has no session, and gets one of its own; what the first tab says is not lost with it.
-      pending.detach()?.answer(renderTerminate(ERRORS['item-not-found'].bosh), this.#agreement.content);
-      if (says === 'something else') this.#forwardAll(payload, exchange);
-      pending.request = request;
-    } else {
-      pending.turnAway(this.#agreement.content);
-    }
-    if (!pending.isOpening) pending.deadline = this.#context.clock.now() + this.#agreement.wait * 1000;
-    pending.attach(exchange);
-  }
-
-  /**
-   * The client went on without asking again for an answer that never reached it, as a reloaded page does: what stood in it is
-   * delivered with the next one, and a late repeat gets an empty body (BOSH-BRK-06).
-   */
-  #requeueLost(): void {
-    for (const [rid, past] of this.#window.newestAnswers()) {
-      if (past.payload.length === 0 || rid === this.#creationRid) continue;
-      // What came after it has reached the client: it can only wait to be asked for (BOSH-PAY-07).
-      if (!past.isLost) break;
-      past.stream?.outbox.putBack(past.payload);
-      this.#window.replaceAnswer(rid, { ...past, values: {}, payload: [], isLost: false }, 0);
-    }
-  }
-
-  /** Outside the window. A rid of long ago, while a request is held, is a duplicated tab's: the first tab lives on. */
-  #refuse(rid: number, exchange: Exchange): void {
-    if (rid <= this.#window.last && this.#held.some(({ isAlive }) => isAlive)) {
-      this.#reply(exchange, renderTerminate(ERRORS['item-not-found'].bosh), 'item-not-found');
-    } else this.fail('item-not-found', 'rid outside the window', exchange);
-  }
-
-  #forwardAll(payload: readonly Stanza[], exchange: Exchange): void {
-    this.#perform(exchange, () => this.#handler.forward(payload, [...this.#session.streams.values()]));
-  }
-
-  #replay({ rid, payload }: BodyRequest, exchange: Exchange): void {
-    const past = this.#window.answerTo(rid);
-    if (past === undefined) return;
-    // A duplicated tab has used the rid for nothing, and was answered already: what the first one says must not be lost.
-    if (past.wasEmpty && payload.length > 0 && this.#tabs.isOverlapping(rid)) {
-      past.wasEmpty = false;
-      this.#forwardAll(payload, exchange);
-    }
-    giveAnswer(past, exchange, this.#agreement.content);
   }
 
   /** Answers what is to be answered now, and sets the timers for the rest. */
@@ -257,11 +207,18 @@ export class BoshSession implements SessionOwner {
     const { rid, opens, refusal, request } = held;
     const exchange = held.detach();
     const at = this.#context.clock.now();
-    const key = request.attributes.get('key');
-    const past = { key, wasEmpty: isEmptyRequest(request), at, lastOn: exchange, isLost: false };
+    const key = this.#agreement.newKey === undefined ? undefined : request.attributes.get('key');
+    const past = {
+      ...NOTHING,
+      at,
+      key,
+      wasEmpty: isEmptyRequest(request),
+      wasStranger: held.isStranger,
+      lastOn: exchange,
+    };
     if (exchange === undefined) {
       // A dead connection is passed over empty, and what was to be told waits for a living one.
-      this.#window.answered(rid, { ...past, values: {}, payload: [], stream: undefined }, 0);
+      this.#window.answered(rid, past, 0);
       return;
     }
     const isCreation = rid === this.#creationRid;
@@ -301,11 +258,23 @@ export class BoshSession implements SessionOwner {
     this.#wait = undefined;
     const deadline = nextDeadline([...this.#held, ...this.#window.allParked()]);
     if (deadline !== undefined) this.#wait = clock.after(Math.max(0, deadline - clock.now()), () => this.#settle());
+    if (!this.#repeats.hasIdleGap()) {
+      this.#gap?.cancel();
+      this.#gap = undefined;
+    } else this.#gap ??= clock.after(GAP_MS, () => this.#skipGap());
     // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
     if (this.#held.some(({ isAlive }) => isAlive)) this.#stopInactivity();
     else if (this.#inactivitySeconds > 0) {
       this.#inactivity ??= clock.after(this.#inactivitySeconds * 1000, () => this.#finish({ code: 'client-gone' }));
     }
+  }
+
+  #skipGap(): void {
+    this.#gap = undefined;
+    if (!this.#repeats.hasIdleGap()) return;
+    this.#repeats.skipGap();
+    this.#accept(this.#window.unpark());
+    this.#settle();
   }
 
   #stopInactivity(): void {
@@ -319,7 +288,7 @@ export class BoshSession implements SessionOwner {
     const condition = by === 'asked' ? undefined : ERRORS[end?.code ?? 'upstream-closed'].bosh;
     // No stanzas: Strophe throws them away, and stanza breaks on them (conformance A-18). What is left is undelivered.
     const error = by !== 'asked' && end?.error !== undefined ? [end.error] : [];
-    this.#reply(exchange, renderTerminate(condition, error), end?.code);
+    this.#sayLast(exchange, renderTerminate(condition, error), end?.code);
     this.#finish(end);
   }
 
@@ -329,27 +298,40 @@ export class BoshSession implements SessionOwner {
     const others = this.#takeOpen().filter((exchange) => exchange !== culprit);
     const reason = culprit ?? others.shift();
     for (const other of others) this.#reply(other, renderTerminate(ERRORS['other-request'].bosh), 'other-request');
-    this.#reply(reason, renderTerminate(ERRORS[code].bosh), code);
+    this.#sayLast(reason, renderTerminate(ERRORS[code].bosh), code);
     this.#finish({ code, detail });
   }
 
-  /** Legacy clients want HTTP codes for three conditions (§17.1). */
+  /** Why it is over; kept for a while where that does not reach the client (BOSH-ERR-15). */
+  #sayLast(exchange: Exchange | undefined, body: string, code: ErrorCode | undefined): void {
+    const { content: contentType, wait } = this.#agreement;
+    const farewell = { body, contentType, status: this.#status(code) };
+    const keep = (): void => this.#context.lastWords.keep(this.id, farewell, wait);
+    if (exchange === undefined) keep();
+    exchange?.onLost(keep);
+    this.#reply(exchange, body, code);
+  }
+
   #reply(exchange: Exchange | undefined, body: string, code: ErrorCode | undefined): void {
-    const isLegacy = this.#agreement.ver === undefined && code !== undefined;
-    exchange?.answer(body, this.#agreement.content, isLegacy ? legacyStatus(code) : 200);
+    exchange?.answer(body, this.#agreement.content, this.#status(code));
+  }
+
+  /** Legacy clients want HTTP codes for three conditions (§17.1). */
+  #status(code: ErrorCode | undefined): number {
+    return this.#agreement.ver === undefined && code !== undefined ? legacyStatus(code) : 200;
   }
 
   #takeOpen(): Exchange[] {
     const open = [...this.#held, ...this.#window.allParked()].map((pending) => pending.detach());
-    this.#held = [];
+    this.#held.length = 0;
     return open.filter((exchange) => exchange !== undefined);
   }
 
   #finish(end: StreamEnd | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (end?.code === 'client-gone') this.#requeueLost();
-    for (const timer of [this.#wait, this.#inactivity, this.#firstRequest]) timer?.cancel();
+    if (end?.code === 'client-gone') this.#repeats.requeueLost(this.#creationRid);
+    for (const timer of [this.#wait, this.#gap, this.#inactivity, this.#firstRequest]) timer?.cancel();
     const body = end?.code === 'client-gone' ? renderTerminate(ERRORS['client-gone'].bosh) : renderBody({}, []);
     for (const exchange of this.#takeOpen()) this.#reply(exchange, body, undefined);
     this.#session.finish(end);

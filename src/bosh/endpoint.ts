@@ -11,9 +11,10 @@ import { NS } from '../xml/ns.ts';
 import type { XmlLimits } from '../xml/reader.ts';
 import { escapeText } from '../xml/write.ts';
 import { BodyError, legacyStatus, parseBody, renderTerminate, type BodyRequest } from './body.ts';
-import { BoshSession } from './bosh-session.ts';
+import { BoshSession, type BoshContext } from './bosh-session.ts';
 import type { BoshSessionSettings } from './settings.ts';
 import { DEFAULT_CONTENT_TYPE, negotiate, type NegotiationSettings } from './creation.ts';
+import { LastWords } from './last-words.ts';
 import { HttpExchange, type ExchangeSettings } from './exchange.ts';
 import { boshQuery, readScript } from './script.ts';
 
@@ -35,7 +36,7 @@ Give its address to one: it is the bosh_service_url of Converse.js, and the serv
 
 /** BOSH over HTTP: requests in, answers out. */
 export class BoshEndpoint {
-  readonly #context: GatewayContext;
+  readonly #context: BoshContext;
   readonly #settings: BoshSettings;
   readonly #origins: Origins;
   /** How well the connection was protected on which each session began. */
@@ -43,7 +44,7 @@ export class BoshEndpoint {
   readonly #throttle: Throttle;
 
   constructor(context: GatewayContext, settings: BoshSettings, origins: Origins, throttle: Throttle) {
-    this.#context = context;
+    this.#context = { ...context, lastWords: new LastWords(context.clock) };
     this.#settings = settings;
     this.#origins = origins;
     this.#throttle = throttle;
@@ -180,7 +181,18 @@ export class BoshEndpoint {
       // Whoever sends this is not to learn that the session exists, and cannot end it (XEP-0124 §19.1).
       http.socket.destroy();
     } else if (session !== undefined) session.receive(request, exchange);
-    else if (this.#throttle.admitUnknownSid(clientAddress(http))) refuse(exchange, 'item-not-found', false);
+    else if (!this.#tellAgain(sid, exchange)) this.#refuseSid(exchange, http);
+  }
+
+  /** The session is over, and its client has not heard why. */
+  #tellAgain(sid: string, exchange: HttpExchange): boolean {
+    const farewell = this.#context.lastWords.of(sid);
+    if (farewell !== undefined) exchange.answer(farewell.body, farewell.contentType, farewell.status);
+    return farewell !== undefined;
+  }
+
+  #refuseSid(exchange: HttpExchange, http: IncomingMessage): void {
+    if (this.#throttle.admitUnknownSid(clientAddress(http))) refuse(exchange, 'item-not-found', false);
     else exchange.retryLater('Too many unknown sessions from one address.');
   }
 

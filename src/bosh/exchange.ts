@@ -11,6 +11,7 @@ export interface ExchangeSettings {
 
 /** One HTTP request and its answer. */
 export class HttpExchange implements Exchange {
+  readonly connection: object;
   readonly #response: ServerResponse;
   readonly #settings: ExchangeSettings;
   readonly #coding: Coding | undefined;
@@ -18,6 +19,7 @@ export class HttpExchange implements Exchange {
 
   /** `callback`: the answer is a script that calls it. */
   constructor(request: IncomingMessage, response: ServerResponse, settings: ExchangeSettings, callback?: string) {
+    this.connection = request.socket;
     this.#response = response;
     this.#settings = settings;
     this.#coding = settings.compression ? acceptedCoding(request.headers['accept-encoding']) : undefined;

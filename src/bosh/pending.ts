@@ -5,6 +5,8 @@ import type { HeldRequest } from './holder.ts';
 
 /** One HTTP request that waits for its answer. */
 export interface Exchange {
+  /** What it came on; the same object for all requests of one connection. */
+  readonly connection: object;
   /** Answers with HTTP 200 unless another status is given. Called once. */
   answer(body: string, contentType: string, status?: number): void;
   /** `lost` is called where the connection dies first: before an answer, or before it was written out. */
@@ -20,6 +22,8 @@ export class Pending implements HeldRequest {
   opens: Stream | undefined;
   /** Why it could open none. */
   refusal: PastAnswer['values'] | undefined;
+  /** It came on a connection that had not carried this session before. */
+  isStranger = false;
   #exchange: Exchange | undefined;
   readonly #onLost: () => void;
 
@@ -77,6 +81,9 @@ export interface PastAnswer {
   readonly payload: readonly Stanza[];
   /** The request said nothing. */
   wasEmpty: boolean;
+  readonly wasStranger: boolean;
+  /** The request never came: its page was reloaded, and went on. */
+  readonly wasSkipped?: boolean;
   /** Whose payload it is. */
   readonly stream: Stream | undefined;
   /** The request's key, where the session has keys. */
@@ -88,6 +95,18 @@ export interface PastAnswer {
   /** The connection died before the answer was written out, and nobody has asked again. */
   isLost: boolean;
 }
+
+/** An empty answer to a request that said nothing. */
+export const NOTHING = {
+  values: {},
+  payload: [],
+  wasEmpty: true,
+  wasStranger: false,
+  stream: undefined,
+  key: undefined,
+  lastOn: undefined,
+  isLost: false,
+} satisfies Partial<PastAnswer>;
 
 /** Answers with it, at first or again: the same bytes each time. */
 export function giveAnswer(answer: PastAnswer, exchange: Exchange, contentType: string): void {

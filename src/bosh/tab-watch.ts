@@ -6,39 +6,67 @@ export type Says = 'nothing' | 'the same' | 'something else';
 
 export function compare(payload: readonly Stanza[], first: readonly Stanza[]): Says {
   if (payload.length === 0 && first.length === 0) return 'nothing';
-  return payload.length === 0 || textOf(payload) === textOf(first) ? 'the same' : 'something else';
+  return textOf(payload) === textOf(first) ? 'the same' : 'something else';
 }
 
+/** Whose request is a copy's: the one that is held, or the one that comes? Undefined: nobody's, or not known yet. */
+export type Copy = 'held' | 'coming' | undefined;
+
+/** A first tab answers so soon to what its copy has caused (ms). */
+const AT_ONCE_MS = 500;
+/** Two tabs that repeat one rid in turns are at once there again (ms); clients that repeat wait longer, or get no further. */
+const IN_TURNS_MS = 2000;
+const TURNS = 4;
+
 /**
- * Tells a duplicated browser tab, which has copied sid and rid, from a client that repeats a request.
+ * Tells a duplicated browser tab, which has copied sid and rid, from a client that repeats a request. A client that repeats has
+ * given up its older connection, says the same, and goes on when it is answered; two tabs do otherwise:
  *
- * The copy sends the next rid while the first tab's request is held; that is answered, the first tab sends the same rid, and so
- * on for ever. A client that repeats has given up its older connection; two tabs do it on living ones, rid after rid.
+ * - A copy *ahead* has the next rid. It sends that while the first tab's request is held, which is answered then; so at once the
+ *   first tab sends the same rid. Turned away, the copy goes on: it asks for the rid after, while one is held.
+ * - A copy *behind*, whose tab was copied a while ago, sends the rid that is held. Turned away, the first tab goes on.
+ *
+ * Where neither can be told, a copy's first request comes on a connection that has not carried the session before.
  */
 export class TabWatch {
-  #overlapping: number | undefined;
-  #lastDoubled: number | undefined;
-  #inARow = 0;
+  /** A request came while another was held. */
+  #overlap: { readonly rid: number; readonly at: number } | undefined;
+  /** The last rid that came again while it was held for a living client, saying nothing. */
+  #double: { readonly rid: number; readonly isAhead: boolean; readonly count: number; readonly at: number } | undefined;
+  /** The last rid that came again when it was answered, as those right before it. */
+  #trail: { readonly rid: number; readonly isAhead: boolean } | undefined;
 
-  /** A new request came while an older one was held for a living client. */
-  overlaps(rid: number): void {
-    this.#overlapping = rid;
+  /** A new rid comes, while as many requests are held as may be. */
+  overlaps(rid: number, isEmpty: boolean, now: number): Copy {
+    const goesOn = isEmpty && this.#double?.rid === rid - 1;
+    if (goesOn && this.#double?.isAhead === true) return 'coming';
+    this.#overlap = { rid, at: now };
+    return goesOn ? 'held' : undefined;
   }
 
-  /** True for a rid that came while an older request was held. */
-  isOverlapping(rid: number): boolean {
-    return this.#overlapping === rid;
+  /** A rid comes that was answered; `isStranger`: its first request was a stranger's. True where that may have been a copy's. */
+  replays(rid: number, isNewest: boolean, isStranger: boolean): boolean {
+    const isAhead = this.#trail?.rid === rid - 1 ? this.#trail.isAhead : isNewest && isStranger;
+    this.#trail = { rid, isAhead };
+    return isAhead || this.#overlap?.rid === rid;
   }
 
-  /**
-   * A held request is repeated while its older connection lives. True where the older one belongs to a copy: where the two say
-   * different things, or say nothing for the third rid in a row: on a bad network, honest clients get to two. The same words
-   * twice are a client's that repeats.
-   */
-  isCopy(rid: number, says: Says): boolean {
-    if (this.#overlapping !== rid || says === 'the same') return false;
-    this.#inARow = this.#lastDoubled === rid - 1 ? this.#inARow + 1 : 1;
-    this.#lastDoubled = rid;
-    return says === 'something else' || this.#inARow >= 3;
+  /** A rid comes again that is held for a living client; `isStranger`: the one that is held is, and the one that comes is not. */
+  doubles(rid: number, says: Says, isStranger: boolean, now: number): Copy {
+    if (says === 'the same') return undefined;
+    const last = this.#double?.rid === rid && now - this.#double.at < IN_TURNS_MS ? this.#double : undefined;
+    const isAhead = last?.isAhead ?? this.#isAhead(rid, isStranger, now);
+    if (says === 'something else') return isAhead ? 'held' : 'coming';
+    const count = (last?.count ?? 0) + 1;
+    this.#double = { rid, isAhead, count, at: now };
+    // Clients that repeat what was turned away: it is the copy's turn each second time.
+    const isCopyComing = isAhead === (count % 2 === 0);
+    return count >= TURNS && isCopyComing ? 'coming' : undefined;
+  }
+
+  #isAhead(rid: number, isStranger: boolean, now: number): boolean {
+    if (this.#trail?.rid === rid - 1) return this.#trail.isAhead;
+    const { rid: overlapping, at = 0 } = this.#overlap ?? {};
+    return isStranger || (overlapping === rid && now - at < AT_ONCE_MS);
   }
 }

@@ -11,7 +11,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Another client with the same session, sid and rid, as a browser copies them with the tab. */
 function copyOf(bench: Bench, client: BoshClient): BoshClient {
-  const copy = bench.bosh();
+  const copy = bench.bosh({ keepsConnections: true });
   copy.sid = client.sid;
   copy.rid = client.rid;
   return copy;
@@ -25,7 +25,7 @@ async function received(bench: Bench): Promise<void> {
 /** A tab whose request is held, and its copy, which has not asked for anything yet. */
 async function twoTabs(t: TestContext) {
   const bench = await startBench(t);
-  const { client, server } = await bench.login();
+  const { client, server } = await bench.login({}, { keepsConnections: true });
   const first = new Tab(client).start();
   await received(bench);
   const copy = new Tab(copyOf(bench, client));
@@ -62,6 +62,62 @@ test('duplicated tab: a copy that comes later, when the first has just been answ
   // The copy's rid is an old one by now: it is answered from what is kept, or is at once too old.
   await eventually('one of them is told', () => copy.isOver || first.isOver);
   assert.deepEqual([copy.isOver, first.isOver], [true, false]);
+});
+
+for (const [behind, where] of [
+  [1, 'the rid that is held'],
+  [2, 'the last one that was answered'],
+  [40, 'one of long ago'],
+] as const) {
+  test(`duplicated tab: a copy that was made a while ago begins with ${where}: it is told, the first lives on`, async (t) => {
+    const { bench, server, first, copy } = await twoTabs(t);
+    for (const id of ids('m', 3)) {
+      server.send(`<message id='${id}'/>`);
+      await eventually('the first gets it', () => first.got.includes(id));
+    }
+    await eventually('the first asks again', () => first.requests === 4);
+    await received(bench);
+    copy.client.rid = first.client.rid - behind;
+    copy.start();
+    assert.equal(await within(copy.ended, 'the end of the copy'), 'item-not-found');
+    first.say(message('alive'));
+    await server.expect('alive');
+    server.send("<message id='x'/>");
+    await eventually('the first gets it', () => first.got.includes('x'));
+    assert.deepEqual([first.isOver, first.got, bench.gateway.stats().sessions], [false, [...ids('m', 3), 'x'], 1]);
+  });
+}
+
+test('duplicated tab: the held rid comes again with other words, on another connection: the newcomer is told', async (t) => {
+  const { bench, server, first, copy, held } = await twoClients(t);
+  const other = await copy.again(held.rid, message('other'));
+  assert.deepEqual([(await other.answer).type, (await other.answer).condition], ['terminate', 'item-not-found']);
+  server.send("<message id='x'/>");
+  assert.match((await held.answer).text, /id='x'/);
+  await first.send(message('fence'));
+  await server.expect('fence');
+  assert.equal(bench.gateway.stats().sessions, 1);
+  assert.doesNotMatch(server.received, /other/);
+});
+
+test('duplicated tab: two that repeat what is turned away, as XEP-0124 §17.3 has it: the copy is told, before it is a storm', async (t) => {
+  const { server, first, copy, held } = await twoClients(t);
+  const begun = await copy.send();
+  await held.answer;
+  const { rid } = begun;
+  let mine = await first.send();
+  let theirs = await begun.answer;
+  let turns = 0;
+  while (theirs.type === 'error' && turns++ < 10) {
+    const again = await copy.again(rid);
+    const answered = await Promise.race([mine.answer.then(() => mine), again.answer.then(() => again)]);
+    if (answered === mine) mine = await first.again(rid);
+    theirs = await again.answer;
+  }
+  assert.equal(theirs.condition, 'item-not-found');
+  assert.ok(turns < 5, `${turns} turns`);
+  server.send("<message id='x'/>");
+  assert.match((await mine.answer).text, /id='x'/);
 });
 
 test('duplicated tab: no message of the server is lost to the first, and none comes twice', async (t) => {
@@ -238,4 +294,47 @@ test('BOSH-BRK-06: a page that is reloaded goes on with the next rid: that is no
     server.send(`<message id='x${i}'/>`);
     assert.match((await next.answer).text, new RegExp(`id='x${i}'`));
   }
+});
+
+test('duplicated tab: three of them: one is left', async (t) => {
+  const { bench, server, first, copy } = await twoTabs(t);
+  const third = new Tab(copyOf(bench, copy.client));
+  t.after(() => third.stop());
+  copy.start();
+  third.start();
+  await eventually('two are told', () => [first, copy, third].filter(({ isOver }) => isOver).length >= 2);
+  server.send("<message id='x'/>");
+  await eventually('one gets it', () => [first, copy, third].some(({ got }) => got.includes('x')));
+  assert.equal(bench.gateway.stats().sessions, 1);
+});
+
+test('BOSH-RID-07: a reloaded page whose last request never left the browser is not kept waiting', async (t) => {
+  const { server, first, held } = await twoClients(t);
+  server.send("<message id='before'/>");
+  await held.answer;
+  // This rid was counted by the old page, and never sent.
+  first.rid += 1;
+  const page = await first.send();
+  server.send("<message id='after'/>");
+  assert.match((await page.answer).text, /id='after'/);
+  await first.send(message('fence'));
+  await server.expect('fence');
+});
+
+test('BOSH-RID-07: what comes late for a rid that was passed over is forwarded, once', async (t) => {
+  const { server, first, held } = await twoClients(t);
+  server.send("<message id='before'/>");
+  await held.answer;
+  const late = first.rid + 1;
+  first.rid += 1;
+  const page = await first.send();
+  server.send("<message id='after'/>");
+  assert.match((await page.answer).text, /id='after'/);
+  for (let i = 0; i < 2; i++) {
+    const answer = await (await first.again(late, message('late'))).answer;
+    assert.deepEqual([answer.type, answer.payload], [undefined, []]);
+  }
+  await first.send(message('fence'));
+  await server.expect("id='late'");
+  await server.expect('fence');
 });

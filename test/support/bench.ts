@@ -25,7 +25,7 @@ export interface Bench {
   /** A session whose stream is open and whose features are told, not authenticated. */
   session(attributes?: Attributes, options?: BoshOptions): Promise<{ client: BoshClient; server: ServerConnection }>;
   /** The same, authenticated, restarted, bound. */
-  login(attributes?: Attributes): Promise<{ client: BoshClient; server: ServerConnection }>;
+  login(attributes?: Attributes, options?: BoshOptions): Promise<{ client: BoshClient; server: ServerConnection }>;
   http(): Promise<RawHttp>;
   request(request: RawRequest): Promise<RawResponse>;
   socket(handshake?: Handshake): Promise<RawWebSocket>;
@@ -91,8 +91,8 @@ class GatewayBench implements Bench {
     return server;
   }
 
-  async login(attributes: Attributes = {}) {
-    const { client, server } = await this.session(attributes);
+  async login(attributes: Attributes = {}, options?: BoshOptions) {
+    const { client, server } = await this.session(attributes, options);
     const auth = await client.send(AUTH);
     await server.expect('<auth');
     server.send(SUCCESS);

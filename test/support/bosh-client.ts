@@ -85,13 +85,16 @@ export interface BoshOptions {
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly firstRid?: number;
+  /** Connections whose answer is here are used again, as browsers do. */
+  readonly keepsConnections?: boolean;
 }
 
-/** A client of one BOSH session. Each request has a TCP connection of its own. */
+/** A client of one BOSH session. Each request has a TCP connection of its own, unless asked otherwise. */
 export class BoshClient {
   readonly #t: TestContext;
   readonly #port: number;
   readonly #options: BoshOptions;
+  readonly #idle: RawHttp[] = [];
   sid: string | undefined;
   /** The last one used. */
   rid: number;
@@ -117,7 +120,7 @@ export class BoshClient {
   }
 
   async #write(text: string | Uint8Array, headers: Readonly<Record<string, string>> = {}): Promise<{ http: RawHttp }> {
-    const http = await RawHttp.connect(this.#t, this.#port);
+    const http = this.#idle.pop() ?? (await RawHttp.connect(this.#t, this.#port));
     const { path = '/http-bind/', headers: always } = this.#options;
     const all = { 'Content-Type': 'text/xml; charset=utf-8', ...always, ...headers };
     http.write(requestOf(path, all, text));
@@ -169,7 +172,10 @@ export class BoshClient {
     const { http } = await this.#write(body(attributes, payload));
     const answer = http.response(10_000).then(readAnswer);
     // A test that never looks at an answer has its reason.
-    answer.catch(() => {});
+    answer.then(
+      () => this.#options.keepsConnections === true && this.#idle.push(http),
+      () => {},
+    );
     return { rid: Number(attributes['rid']), http, sentAt: performance.now(), answer, abort: () => http.reset() };
   }
 }

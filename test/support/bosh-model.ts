@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { parseBody } from '../../src/bosh/body.ts';
-import { BoshSession } from '../../src/bosh/bosh-session.ts';
+import { BoshSession, type BoshContext } from '../../src/bosh/bosh-session.ts';
+import { LastWords } from '../../src/bosh/last-words.ts';
 import type { BoshSessionSettings } from '../../src/bosh/settings.ts';
 import { negotiate } from '../../src/bosh/creation.ts';
 import type { Exchange } from '../../src/bosh/pending.ts';
@@ -15,6 +16,7 @@ import { TestClock } from './test-clock.ts';
 
 /** One POST: on its way there, open at the gateway, answered, written out, or dead. */
 class Connection implements Exchange {
+  readonly connection = this;
   readonly rid: number;
   readonly bytes: Buffer;
   answerText: string | undefined;
@@ -98,7 +100,7 @@ export class BoshModel {
     creation.isWritten = true;
   }
 
-  #context(): GatewayContext {
+  #context(): BoshContext {
     const connector = {
       name: 'model',
       connect: (_: unknown, client: Downstream): Upstream => {
@@ -114,7 +116,8 @@ export class BoshModel {
     };
     const events: GatewayContext['events'] = new EventEmitter();
     const registry = this.#registry;
-    return { connector, clock: this.clock, log: silentLogger, events, registry, isDraining: () => false };
+    const lastWords = new LastWords(this.clock);
+    return { connector, clock: this.clock, log: silentLogger, events, registry, lastWords, isDraining: () => false };
   }
 
   #bytes(rid: number): string {

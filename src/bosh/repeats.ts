@@ -1,0 +1,167 @@
+import type { Clock } from '../core/clock.ts';
+import { ERRORS, type ErrorCode } from '../core/errors.ts';
+import type { Stanza } from '../core/ports.ts';
+import type { Activity } from './activity.ts';
+import { isEmptyRequest, renderTerminate, type BodyRequest } from './body.ts';
+import type { Agreement } from './creation.ts';
+import { isSameKey } from './keys.ts';
+import { NOTHING, giveAnswer, type Exchange, type Pending, type PastAnswer } from './pending.ts';
+import { TabWatch, compare } from './tab-watch.ts';
+import type { RidWindow } from './window.ts';
+
+/** What a session does for it. */
+export interface RepeatsOwner {
+  /** Ascending by rid. */
+  readonly held: readonly Pending[];
+  forward(payload: readonly Stanza[], exchange: Exchange): void;
+  fail(code: ErrorCode, detail: string, culprit: Exchange): void;
+}
+
+/** Requests that come again: repeated by a client whose connection broke, or sent by a duplicated tab (XEP-0124 §14.3). */
+export class Repeats {
+  readonly #window: RidWindow<Pending, PastAnswer>;
+  readonly #agreement: Agreement;
+  readonly #activity: Activity;
+  readonly #clock: Clock;
+  readonly #owner: RepeatsOwner;
+  readonly #tabs = new TabWatch();
+  /** Connections that have carried this session. */
+  readonly #carriers = new WeakSet<object>();
+
+  constructor(
+    window: RidWindow<Pending, PastAnswer>,
+    agreement: Agreement,
+    activity: Activity,
+    clock: Clock,
+    owner: RepeatsOwner,
+  ) {
+    this.#window = window;
+    this.#agreement = agreement;
+    this.#activity = activity;
+    this.#clock = clock;
+    this.#owner = owner;
+  }
+
+  /** False for the next request of a duplicated tab: it learns that it has no session, and nothing else happens. */
+  admits(request: BodyRequest, exchange: Exchange): boolean {
+    const alive = this.#owner.held.filter(({ isAlive }) => isAlive);
+    if (alive.length === 0 || alive.length < this.#agreement.hold) return true;
+    const copy = this.#tabs.overlaps(request.rid, isEmptyRequest(request), this.#clock.now());
+    if (copy === 'held') this.#disown(this.#find(request.rid - 1)?.detach());
+    if (copy === 'coming') this.#disown(exchange);
+    return copy !== 'coming';
+  }
+
+  /** On a connection that has carried this session before. */
+  #isFamiliar({ connection }: Exchange): boolean {
+    return this.#carriers.has(connection);
+  }
+
+  /** False where the session is over for it: too many repeats, or by somebody who does not have the key (BOSH-BRK-10). */
+  allows({ rid, attributes }: BodyRequest, exchange: Exchange): boolean {
+    const first = this.#find(rid)?.request.attributes.get('key') ?? this.#window.answerTo(rid)?.key;
+    if (!this.#activity.repeat()) {
+      this.#owner.fail('policy-violation', 'too many repeats of a request', exchange);
+      return false;
+    }
+    if (this.#agreement.newKey === undefined || isSameKey(first, attributes.get('key'))) return true;
+    this.#owner.fail('item-not-found', 'the key of a repeat differs', exchange);
+    return false;
+  }
+
+  #find(rid: number): Pending | undefined {
+    return this.#owner.held.find((held) => held.rid === rid) ?? this.#window.parked(rid);
+  }
+
+  /** A request is in its turn. */
+  carries(pending: Pending): void {
+    if (pending.exchange === undefined) return;
+    pending.isStranger = !this.#isFamiliar(pending.exchange);
+    this.#carriers.add(pending.exchange.connection);
+  }
+
+  /** A duplicated tab learns that it has no session, and gets one of its own. */
+  #disown(exchange: Exchange | undefined): void {
+    exchange?.answer(renderTerminate(ERRORS['item-not-found'].bosh), this.#agreement.content);
+  }
+
+  /** The newer connection takes the place; the older is told to come back, and only it (XEP-0124 §14.3, conformance A-19). */
+  supersede(request: BodyRequest, exchange: Exchange): void {
+    const { rid, payload } = request;
+    const pending = this.#find(rid);
+    if (pending === undefined) return;
+    const says = compare(payload, pending.request.payload);
+    const isHeld = pending.isAlive && rid <= this.#window.last;
+    const isStranger = pending.isStranger && this.#isFamiliar(exchange);
+    const copy = isHeld ? this.#tabs.doubles(rid, says, isStranger, this.#clock.now()) : undefined;
+    if (copy === 'coming') {
+      this.#disown(exchange);
+      return;
+    }
+    if (copy === 'held') {
+      this.#disown(pending.detach());
+      // What the first tab says is not lost with its copy.
+      this.#owner.forward(payload, exchange);
+      pending.request = request;
+    } else {
+      pending.turnAway(this.#agreement.content);
+    }
+    if (!pending.isOpening) pending.deadline = this.#clock.now() + this.#agreement.wait * 1000;
+    pending.attach(exchange);
+  }
+
+  /** The same answer again. */
+  replay({ rid, payload }: BodyRequest, exchange: Exchange): void {
+    const past = this.#window.answerTo(rid);
+    if (past === undefined) return;
+    const isStranger = past.wasStranger && this.#isFamiliar(exchange);
+    const mayBeCopy = this.#tabs.replays(rid, rid === this.#window.last, isStranger);
+    // The rid was used for nothing, by a duplicated tab or as a gap: what its owner says under it must not be lost.
+    if (past.wasEmpty && payload.length > 0 && (past.wasSkipped || mayBeCopy)) {
+      past.wasEmpty = false;
+      this.#owner.forward(payload, exchange);
+    }
+    giveAnswer(past, exchange, this.#agreement.content);
+  }
+
+  /** Outside the window. A rid of long ago, while a request is held, is a duplicated tab's: the first tab lives on. */
+  refuse(rid: number, exchange: Exchange): void {
+    if (rid <= this.#window.last && this.#owner.held.some(({ isAlive }) => isAlive)) this.#disown(exchange);
+    else this.#owner.fail('item-not-found', 'rid outside the window', exchange);
+  }
+
+  /**
+   * The client went on without asking again for an answer that never reached it, as a reloaded page does: what stood in it is
+   * delivered with the next one, and a late repeat gets an empty body (BOSH-BRK-06).
+   */
+  requeueLost(creationRid: number): void {
+    for (const [rid, past] of this.#window.newestAnswers()) {
+      if (past.payload.length === 0 || rid === creationRid) continue;
+      // What came after it has reached the client: it can only wait to be asked for (BOSH-PAY-07).
+      if (!past.isLost) break;
+      past.stream?.outbox.putBack(past.payload);
+      this.#window.replaceAnswer(rid, { ...past, values: {}, payload: [], isLost: false }, 0);
+    }
+  }
+
+  /**
+   * True where the next rid will not come: it is one of a page that was reloaded before it left the browser. A client that polls
+   * while it waits for nothing else knows of no request that is under way.
+   */
+  hasIdleGap(): boolean {
+    const { newKey, hold } = this.#agreement;
+    if (newKey !== undefined || hold !== 1 || this.#owner.held.some(({ isAlive }) => isAlive)) return false;
+    const parked = [...this.#window.allParked()];
+    return parked.length > 0 && parked.every(({ isAlive, request }) => isAlive && isEmptyRequest(request));
+  }
+
+  /** Goes on after the gap. What comes late for one of its rids is still forwarded. */
+  skipGap(): void {
+    const next = Math.min(...[...this.#window.allParked()].map(({ rid }) => rid));
+    const at = this.#clock.now();
+    for (let rid = this.#window.last + 1; rid < next; rid += 1) {
+      this.#window.accept(rid);
+      this.#window.answered(rid, { ...NOTHING, at, wasSkipped: true }, 0);
+    }
+  }
+}
