@@ -188,6 +188,7 @@ export class BoshSession implements SessionOwner {
   }
 
   #next() {
+    if (this.#repeats.isInDoubt()) return undefined;
     const { hold, polling } = this.#agreement;
     const oldest = this.#held.find(({ isAlive }) => isAlive);
     return nextAnswer({
@@ -235,6 +236,7 @@ export class BoshSession implements SessionOwner {
     const answer: PastAnswer = { ...past, values, payload, stream };
     const isKept = this.#window.answered(rid, answer, bytes, held.isBare);
     this.#activity.answered(payload.length > 0);
+    this.#repeats.answered();
     giveAnswer(answer, exchange, this.#agreement.content);
     if (ended !== undefined) this.#handler.end(ended);
     if (isCreation) {
@@ -256,7 +258,7 @@ export class BoshSession implements SessionOwner {
     const { clock } = this.#context;
     this.#wait?.cancel();
     this.#wait = undefined;
-    const deadline = nextDeadline([...this.#held, ...this.#window.allParked()]);
+    const deadline = this.#repeats.doubtUntil ?? nextDeadline([...this.#held, ...this.#window.allParked()]);
     if (deadline !== undefined) this.#wait = clock.after(Math.max(0, deadline - clock.now()), () => this.#settle());
     if (!this.#repeats.hasIdleGap()) {
       this.#gap?.cancel();
@@ -272,6 +274,7 @@ export class BoshSession implements SessionOwner {
   #skipGap(): void {
     this.#gap = undefined;
     if (!this.#repeats.hasIdleGap()) return;
+    this.#repeats.requeueLost(this.#creationRid);
     this.#repeats.skipGap();
     this.#accept(this.#window.unpark());
     this.#settle();

@@ -24,6 +24,8 @@ export class Pending implements HeldRequest {
   refusal: PastAnswer['values'] | undefined;
   /** It came on a connection that had not carried this session before. */
   isStranger = false;
+  /** A duplicated tab sent it, and was told that it has no session. */
+  isCopy = false;
   #exchange: Exchange | undefined;
   readonly #onLost: () => void;
 

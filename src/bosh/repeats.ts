@@ -6,8 +6,11 @@ import { isEmptyRequest, renderTerminate, type BodyRequest } from './body.ts';
 import type { Agreement } from './creation.ts';
 import { isSameKey } from './keys.ts';
 import { NOTHING, giveAnswer, type Exchange, type Pending, type PastAnswer } from './pending.ts';
-import { TabWatch, compare } from './tab-watch.ts';
+import { TabWatch, compare, type Stranger } from './tab-watch.ts';
 import type { RidWindow } from './window.ts';
+
+/** Where a request may be another tab's, answers wait so long for what the first one does, lest they go to its copy (ms). */
+const DOUBT_MS = 300;
 
 /** What a session does for it. */
 export interface RepeatsOwner {
@@ -24,9 +27,11 @@ export class Repeats {
   readonly #activity: Activity;
   readonly #clock: Clock;
   readonly #owner: RepeatsOwner;
+  readonly #holdsOne: boolean;
   readonly #tabs = new TabWatch();
   /** Connections that have carried this session. */
   readonly #carriers = new WeakSet<object>();
+  #doubtUntil: number | undefined;
 
   constructor(
     window: RidWindow<Pending, PastAnswer>,
@@ -40,21 +45,39 @@ export class Repeats {
     this.#activity = activity;
     this.#clock = clock;
     this.#owner = owner;
+    this.#holdsOne = agreement.hold === 1;
   }
 
   /** False for the next request of a duplicated tab: it learns that it has no session, and nothing else happens. */
   admits(request: BodyRequest, exchange: Exchange): boolean {
-    const alive = this.#owner.held.filter(({ isAlive }) => isAlive);
-    if (alive.length === 0 || alive.length < this.#agreement.hold) return true;
-    const copy = this.#tabs.overlaps(request.rid, isEmptyRequest(request), this.#clock.now());
-    if (copy === 'held') this.#disown(this.#find(request.rid - 1)?.detach());
+    this.#doubtUntil = undefined;
+    const isCrowded = this.#holdsOne && this.#owner.held.some(({ isAlive }) => isAlive);
+    const copy = this.#tabs.comes(request.rid, isEmptyRequest(request), isCrowded, this.#clock.now());
+    if (copy === 'held') this.#disownHeld(this.#find(request.rid - 1));
     if (copy === 'coming') this.#disown(exchange);
     return copy !== 'coming';
+  }
+
+  /** While that is so, nothing is answered. */
+  isInDoubt(): boolean {
+    if (this.#doubtUntil !== undefined && this.#clock.now() >= this.#doubtUntil) this.#doubtUntil = undefined;
+    return this.#doubtUntil !== undefined;
+  }
+
+  /** When the doubt ends (ms). */
+  get doubtUntil(): number | undefined {
+    return this.#doubtUntil;
   }
 
   /** On a connection that has carried this session before. */
   #isFamiliar({ connection }: Exchange): boolean {
     return this.#carriers.has(connection);
+  }
+
+  #stranger(heldIsStranger: boolean, exchange: Exchange): Stranger {
+    const comingIsStranger = !this.#isFamiliar(exchange);
+    if (heldIsStranger === comingIsStranger) return undefined;
+    return heldIsStranger ? 'held' : 'coming';
   }
 
   /** False where the session is over for it: too many repeats, or by somebody who does not have the key (BOSH-BRK-10). */
@@ -69,6 +92,10 @@ export class Repeats {
     return false;
   }
 
+  answered(): void {
+    this.#tabs.answers(this.#clock.now());
+  }
+
   #find(rid: number): Pending | undefined {
     return this.#owner.held.find((held) => held.rid === rid) ?? this.#window.parked(rid);
   }
@@ -81,8 +108,15 @@ export class Repeats {
   }
 
   /** A duplicated tab learns that it has no session, and gets one of its own. */
-  #disown(exchange: Exchange | undefined): void {
-    exchange?.answer(renderTerminate(ERRORS['item-not-found'].bosh), this.#agreement.content);
+  #disown(exchange: Exchange): void {
+    exchange.answer(renderTerminate(ERRORS['item-not-found'].bosh), this.#agreement.content);
+  }
+
+  #disownHeld(pending: Pending | undefined): void {
+    const exchange = pending?.detach();
+    if (pending === undefined || exchange === undefined) return;
+    pending.isCopy = true;
+    this.#disown(exchange);
   }
 
   /** The newer connection takes the place; the older is told to come back, and only it (XEP-0124 §14.3, conformance A-19). */
@@ -91,21 +125,25 @@ export class Repeats {
     const pending = this.#find(rid);
     if (pending === undefined) return;
     const says = compare(payload, pending.request.payload);
-    const isHeld = pending.isAlive && rid <= this.#window.last;
-    const isStranger = pending.isStranger && this.#isFamiliar(exchange);
-    const copy = isHeld ? this.#tabs.doubles(rid, says, isStranger, this.#clock.now()) : undefined;
+    // Where more requests than one are held, honest clients repeat several, and go on meanwhile.
+    const isHeld = pending.isAlive && rid <= this.#window.last && (this.#holdsOne || says !== 'nothing');
+    const stranger = this.#stranger(pending.isStranger, exchange);
+    const copy = isHeld ? this.#tabs.doubles(rid, says, stranger, this.#clock.now()) : undefined;
     if (copy === 'coming') {
       this.#disown(exchange);
       return;
     }
-    if (copy === 'held') {
-      this.#disown(pending.detach());
+    if (copy === 'held') this.#disownHeld(pending);
+    else pending.turnAway(this.#agreement.content);
+    if (says === 'nothing' && isHeld) this.#doubtUntil = this.#clock.now() + DOUBT_MS;
+    if (says === 'something else' && pending.isCopy) {
       // What the first tab says is not lost with its copy.
       this.#owner.forward(payload, exchange);
       pending.request = request;
-    } else {
-      pending.turnAway(this.#agreement.content);
+      pending.isCopy = false;
     }
+    // Not processed yet: what says something wins.
+    if (rid > this.#window.last && payload.length > 0) pending.request = request;
     if (!pending.isOpening) pending.deadline = this.#clock.now() + this.#agreement.wait * 1000;
     pending.attach(exchange);
   }
@@ -114,10 +152,15 @@ export class Repeats {
   replay({ rid, payload }: BodyRequest, exchange: Exchange): void {
     const past = this.#window.answerTo(rid);
     if (past === undefined) return;
-    const isStranger = past.wasStranger && this.#isFamiliar(exchange);
-    const mayBeCopy = this.#tabs.replays(rid, rid === this.#window.last, isStranger);
-    // The rid was used for nothing, by a duplicated tab or as a gap: what its owner says under it must not be lost.
-    if (past.wasEmpty && payload.length > 0 && (past.wasSkipped || mayBeCopy)) {
+    const saysMore = past.wasEmpty && payload.length > 0;
+    const stranger = this.#stranger(past.wasStranger, exchange);
+    const { copy, forward } = this.#tabs.replays(rid, rid === this.#window.last, saysMore, stranger, this.#clock.now());
+    if (copy === 'coming' && !past.wasSkipped) {
+      this.#disown(exchange);
+      return;
+    }
+    if (copy === 'held' && !past.wasSkipped) for (const held of this.#owner.held) this.#disownHeld(held);
+    if (saysMore && (forward || past.wasSkipped)) {
       past.wasEmpty = false;
       this.#owner.forward(payload, exchange);
     }
@@ -149,8 +192,8 @@ export class Repeats {
    * while it waits for nothing else knows of no request that is under way.
    */
   hasIdleGap(): boolean {
-    const { newKey, hold } = this.#agreement;
-    if (newKey !== undefined || hold !== 1 || this.#owner.held.some(({ isAlive }) => isAlive)) return false;
+    const { newKey } = this.#agreement;
+    if (newKey !== undefined || !this.#holdsOne || this.#owner.held.some(({ isAlive }) => isAlive)) return false;
     const parked = [...this.#window.allParked()];
     return parked.length > 0 && parked.every(({ isAlive, request }) => isAlive && isEmptyRequest(request));
   }

@@ -300,9 +300,11 @@ export class ChaosClient {
     this.#record.provoke();
     const fates = await verdicts;
     if (this.#state === 'over') return;
+    // What has reached the client counts, and all before it: those answers are asked for again.
+    const read = Math.max(...requests.map(({ rid }) => (fates.get(rid - this.#firstRid) === 'answered' ? rid : 0)));
     for (const request of requests) {
       this.#drop(request);
-      if (fates.get(request.rid - this.#firstRid) === 'answered') {
+      if (request.rid <= read) {
         this.#ask(request);
       } else {
         this.#log(request.rid, 'thrown away by a reload');

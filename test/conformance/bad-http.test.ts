@@ -234,3 +234,38 @@ test('H-38: a thousand idle connections do not keep others out', async (t) => {
   for (let i = 0; i < 1000; i++) await bench.http();
   await bench.proveHealthy();
 });
+
+const frame = (type: number, flags: number, stream: number, payload: Uint8Array = new Uint8Array()): Buffer => {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flags, 4);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+};
+const [HEADERS, RST_STREAM, SETTINGS, CONTINUATION] = [1, 3, 4, 9];
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+
+for (const [name, frames] of [
+  ['1e5 SETTINGS', Array.from({ length: 100_000 }, () => frame(SETTINGS, 0, 0))],
+  ['streams without a window', [frame(SETTINGS, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]))]],
+  [
+    'a flood of CONTINUATION',
+    [frame(HEADERS, 0, 1), ...Array.from({ length: 50_000 }, () => frame(CONTINUATION, 0, 1))],
+  ],
+  [
+    'rapid reset',
+    Array.from({ length: 20_000 }, (_, i) =>
+      Buffer.concat([frame(HEADERS, 4, 2 * i + 1), frame(RST_STREAM, 0, 2 * i + 1, Buffer.alloc(4))]),
+    ),
+  ],
+] as const) {
+  test(`H-42: HTTP/2, which is not spoken here, with ${name}: the connection is closed, the process is healthy`, async (t) => {
+    const bench = await startBench(t);
+    const http = await bench.http();
+    http.write(Buffer.concat([Buffer.from(PREFACE), ...frames]));
+    await http.closed();
+    assert.equal(bench.gateway.stats().sessions, 0);
+    await bench.proveHealthy();
+  });
+}
