@@ -6,6 +6,7 @@ import type { Origins } from '../http/origins.ts';
 import { readBody, type BodyResult, type BodySettings } from '../http/read-body.ts';
 import { respond, respondAndClose, respondText } from '../http/respond.ts';
 import type { Throttle } from '../http/throttle.ts';
+import type { TrustedProxies } from '../http/trusted-proxies.ts';
 import type { GatewayContext } from '../session/context.ts';
 import { NS } from '../xml/ns.ts';
 import type { XmlLimits } from '../xml/reader.ts';
@@ -36,18 +37,27 @@ Give its address to one: it is the bosh_service_url of Converse.js, and the serv
 
 /** BOSH over HTTP: requests in, answers out. */
 export class BoshEndpoint {
-  readonly #context: BoshContext;
+  /** What its sessions share, for those who make sessions without HTTP. */
+  readonly context: BoshContext;
   readonly #settings: BoshSettings;
   readonly #origins: Origins;
   /** How well the connection was protected on which each session began. */
   readonly #securities = new WeakMap<BoshSession, Security>();
   readonly #throttle: Throttle;
+  readonly #proxies: TrustedProxies;
 
-  constructor(context: GatewayContext, settings: BoshSettings, origins: Origins, throttle: Throttle) {
-    this.#context = { ...context, lastWords: new LastWords(context.clock) };
+  constructor(
+    context: GatewayContext,
+    settings: BoshSettings,
+    origins: Origins,
+    throttle: Throttle,
+    proxies: TrustedProxies,
+  ) {
+    this.context = { ...context, lastWords: new LastWords(context.clock) };
     this.#settings = settings;
     this.#origins = origins;
     this.#throttle = throttle;
+    this.#proxies = proxies;
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -132,7 +142,7 @@ export class BoshEndpoint {
       else this.#continue(request.sid, request, exchange, http);
     } catch (error) {
       const code = codeOf(error);
-      this.#context.log[ERRORS[code].level](
+      this.context.log[ERRORS[code].level](
         { client: clientAddress(http), code, detail: reasonOf(error) },
         'request refused',
       );
@@ -150,7 +160,7 @@ export class BoshEndpoint {
       return;
     }
     const { seeOtherUri } = this.#settings;
-    if (seeOtherUri !== undefined) {
+    if (seeOtherUri !== undefined && !this.#proxies.isAt(http, seeOtherUri)) {
       const xml = `<uri>${escapeText(seeOtherUri)}</uri>`;
       const uri = { xml, name: 'uri', ns: NS.httpbind, bytes: Buffer.byteLength(xml) };
       exchange.answer(renderTerminate('see-other-uri', [uri]), DEFAULT_CONTENT_TYPE);
@@ -165,9 +175,9 @@ export class BoshEndpoint {
     }
     try {
       // The session answers when there is something to say; it lives in the registry.
-      const session = new BoshSession(this.#context, this.#settings, agreement, request, exchange, address);
+      const session = new BoshSession(this.context, this.#settings, agreement, request, exchange, address);
       this.#securities.set(session, securityOf(http));
-      this.#context.registry.whenOver(session.id, release);
+      this.context.registry.whenOver(session.id, release);
     } catch (error) {
       release();
       throw error;
@@ -180,13 +190,16 @@ export class BoshEndpoint {
     if (first !== undefined && !mayContinue(first, securityOf(http))) {
       // Whoever sends this is not to learn that the session exists, and cannot end it (XEP-0124 §19.1).
       http.socket.destroy();
-    } else if (session !== undefined) session.receive(request, exchange);
-    else if (!this.#tellAgain(sid, exchange)) this.#refuseSid(exchange, http);
+    } else if (session !== undefined) {
+      // One that was made without HTTP begins with its first request here.
+      if (first === undefined) this.#securities.set(session, securityOf(http));
+      session.receive(request, exchange);
+    } else if (!this.#tellAgain(sid, exchange)) this.#refuseSid(exchange, http);
   }
 
   /** The session is over, and its client has not heard why. */
   #tellAgain(sid: string, exchange: HttpExchange): boolean {
-    const farewell = this.#context.lastWords.of(sid);
+    const farewell = this.context.lastWords.of(sid);
     if (farewell !== undefined) exchange.answer(farewell.body, farewell.contentType, farewell.status);
     return farewell !== undefined;
   }
@@ -197,7 +210,7 @@ export class BoshEndpoint {
   }
 
   #session(sid: string | undefined): BoshSession | undefined {
-    const session = sid === undefined ? undefined : this.#context.registry.get(sid);
+    const session = sid === undefined ? undefined : this.context.registry.get(sid);
     return session instanceof BoshSession ? session : undefined;
   }
 }

@@ -125,6 +125,22 @@ test('BOSH-ERR-06, BOSH-SEC-01, BOSH-HTTP-15: who asks for a session is sent els
   assert.equal(bench.gateway.stats().sessionsInTotal, 0);
 });
 
+test('BOSH-ERR-06: who is there already is not sent there again', async (t) => {
+  const bench = await startBench(
+    t,
+    { seeOtherUri: 'https://chat.example.org/http-bind', trustedProxies: ['127.0.0.1'] },
+    { autoLogin: true },
+  );
+  const ask = async (host: string, proto: string): Promise<string | undefined> => {
+    const headers = { Host: host, 'X-Forwarded-Proto': proto };
+    return readAnswer(await bench.request({ path: PATH, headers, body: creation })).condition;
+  };
+  assert.equal(await ask('chat.example.org', 'http'), 'see-other-uri');
+  assert.equal(await ask('other.example.org', 'https'), 'see-other-uri');
+  assert.equal(await ask('chat.example.org', 'https'), undefined);
+  assert.equal(await ask('chat.example.org:443', 'https'), undefined);
+});
+
 test('BOSH-ERR-06: only an absolute web address can be configured', () => {
   for (const seeOtherUri of [
     'chat.example.org',

@@ -76,6 +76,21 @@ test('BOSH-ERR-04, B-52: however and whenever a session ends, each connection is
   );
 });
 
+test('BOSH-ERR-15: why a session ended is told again to a client whose answer was lost on the way, for the time of `wait`', () => {
+  const model = new BoshModel(1);
+  model.ask();
+  model.arrive(0);
+  model.end(2);
+  const toldAgain = (): string | undefined => model.lastWords.of(model.session.id)?.body;
+  assert.equal(toldAgain(), undefined, 'the client has been told');
+  model.kill(0);
+  assert.match(toldAgain() ?? '', /condition='remote-connection-failed'/);
+  model.clock.advance(59_000);
+  assert.match(toldAgain() ?? '', /condition='remote-connection-failed'/);
+  model.clock.advance(2000);
+  assert.equal(toldAgain(), undefined);
+});
+
 test('BOSH-BRK-07: an answer that was read on a newer connection is not delivered again when the older connection breaks', () => {
   const model = live(1, [
     ['data', 0],

@@ -69,6 +69,7 @@ const SETTINGS: BoshSessionSettings & { readonly maxWaitSeconds: number } = {
  */
 export class BoshModel {
   readonly clock = new TestClock();
+  readonly lastWords = new LastWords(this.clock);
   readonly forwarded: string[] = [];
   readonly sent: string[] = [];
   readonly delivered: string[] = [];
@@ -116,8 +117,8 @@ export class BoshModel {
     };
     const events: GatewayContext['events'] = new EventEmitter();
     const registry = this.#registry;
-    const lastWords = new LastWords(this.clock);
-    return { connector, clock: this.clock, log: silentLogger, events, registry, lastWords, isDraining: () => false };
+    const { clock, lastWords } = this;
+    return { connector, clock, log: silentLogger, events, registry, lastWords, isDraining: () => false };
   }
 
   #bytes(rid: number): string {
