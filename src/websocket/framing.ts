@@ -2,36 +2,75 @@ import { GatewayError } from '../core/errors.ts';
 import type { Stanza, StreamHeader } from '../core/ports.ts';
 import { isNegotiation } from '../stream/negotiation.ts';
 import { NS } from '../xml/ns.ts';
-import { XmlError, readDocument, type RootTag, type XmlLimits } from '../xml/reader.ts';
+import { XmlError, readDocument, type RootTag, type Slice, type XmlDocument, type XmlLimits } from '../xml/reader.ts';
 import { stanzaOf } from '../xml/stanza.ts';
 import { attributes } from '../xml/write.ts';
 
-/** What one WebSocket message says (RFC 7395 §3.3). */
+/** What one element, or the tag of a stream, says. */
 export type Message =
-  | { readonly kind: 'nothing' }
   | { readonly kind: 'open'; readonly header: StreamHeader }
   | { readonly kind: 'close' }
   | { readonly kind: 'element'; readonly stanza: Stanza };
 
-/**
- * Reads one message: one whole element. White space and an XML declaration are let pass and go no further (conformance A-24).
- * Throws `GatewayError`, and then nothing of the message counts.
- */
-export function parseMessage(text: string, limits: XmlLimits): Message {
+/** How a stream is cut into WebSocket messages. */
+export interface Framing {
+  /** Throws `GatewayError`, and then nothing of the message counts. White space alone says nothing (conformance A-24). */
+  read(text: string, limits: XmlLimits): readonly Message[];
+  /** The answer to the client's opening. */
+  open(header: StreamHeader): string;
+  /** What ends the stream. */
+  readonly close: string;
+  /** What sends a client elsewhere in place of an opening; undefined where the framing has no word for it. */
+  redirect(uri: string): string | undefined;
+}
+
+/** RFC 7395 §3.3: one whole element a message, `<open/>` and `<close/>`. */
+export const FRAMING: Framing = {
+  read: readMessage,
+  /** As Strophe and Smack want it: its first six characters, the default namespace, self-closed (WS-OPEN-04). */
+  open: ({ from, to, id, lang }) =>
+    `<open xmlns="${NS.framing}"${attributes({ from, to, id, version: '1.0', 'xml:lang': lang })}/>`,
+  /** Strophe compares the whole string (WS-CLOSE-03). */
+  close: `<close xmlns="${NS.framing}" />`,
+  redirect: (uri) => `<close xmlns="${NS.framing}"${attributes({ 'see-other-uri': uri })} />`,
+};
+
+/** White space and an XML declaration are let pass and go no further (conformance A-24). */
+function readMessage(text: string, limits: XmlLimits): Message[] {
   const trimmed = text.replace(/^[ \t\r\n]+/, '');
-  if (trimmed === '') return { kind: 'nothing' };
+  if (trimmed === '') return [];
   if (!trimmed.startsWith('<')) throw new GatewayError('not-well-formed', 'a message begins with <');
   // White space in front of an XML declaration is an error, in front of an element it is not (X-25).
-  const { root, slices, empty } = read(text.startsWith('<') ? text : rejectDeclaration(trimmed), limits);
+  const { root, slices, empty } = parse(text.startsWith('<') ? text : rejectDeclaration(trimmed), 'root', limits);
   const [slice] = slices;
   if (slice === undefined) throw new GatewayError('not-well-formed', 'there is no element');
   const { ns, name } = slice;
-  if (ns === NS.framing || name === 'open' || name === 'close') {
-    if (ns === NS.framing && name === 'open' && empty) return { kind: 'open', header: headerOf(root) };
-    if (ns === NS.framing && name === 'close' && empty) return { kind: 'close' };
-    if (ns === NS.framing) throw new GatewayError('bad-format', `<${name.slice(0, 40)}/> is no frame`);
+  if (ns === NS.framing && name === 'open' && empty) return [{ kind: 'open', header: headerOf(root) }];
+  if (ns === NS.framing && name === 'close' && empty) return [{ kind: 'close' }];
+  if (ns !== NS.framing && (name === 'open' || name === 'close'))
     throw new GatewayError('invalid-namespace', `<${name}/> in ${ns.slice(0, 80)}`); // RFC 7395 §3.3.2
+  return [elementOf(slice)];
+}
+
+function rejectDeclaration(text: string): string {
+  if (text.startsWith('<?')) throw new GatewayError('not-well-formed', 'the XML declaration is not at the start');
+  return text;
+}
+
+/** `readDocument`, with the errors of a stream. */
+export function parse(text: string, slicing: 'root' | 'children', limits: XmlLimits): XmlDocument {
+  try {
+    return readDocument(text, slicing, limits);
+  } catch (error) {
+    if (error instanceof XmlError) throw new GatewayError(error.code, error.message, { cause: error });
+    throw error;
   }
+}
+
+/** What a client may send to its server, made to stand alone. Throws `GatewayError`. */
+export function elementOf(slice: Slice): Message {
+  const { ns, name } = slice;
+  if (ns === NS.framing) throw new GatewayError('bad-format', `<${name.slice(0, 40)}/> is no frame`);
   // Each message declares all it needs (RFC 7395 §3.3.3; NSV-32), and is a client's (WS-NS-01).
   if (ns === '' || ns === NS.httpbind)
     throw new GatewayError('invalid-namespace', `<${name.slice(0, 40)}/> has no namespace`);
@@ -41,28 +80,6 @@ export function parseMessage(text: string, limits: XmlLimits): Message {
   return { kind: 'element', stanza: stanzaOf(slice) };
 }
 
-function rejectDeclaration(text: string): string {
-  if (text.startsWith('<?')) throw new GatewayError('not-well-formed', 'the XML declaration is not at the start');
-  return text;
-}
-
-function read(text: string, limits: XmlLimits) {
-  try {
-    return readDocument(text, 'root', limits);
-  } catch (error) {
-    if (error instanceof XmlError) throw new GatewayError(error.code, error.message, { cause: error });
-    throw error;
-  }
-}
-
-function headerOf({ attributes: values, context }: RootTag): StreamHeader {
+export function headerOf({ attributes: values, context }: RootTag): StreamHeader {
   return { to: values.get('to'), from: values.get('from'), version: values.get('version'), lang: context.lang };
 }
-
-/** `<open/>` as Strophe and Smack want it: its first six characters, the default namespace, self-closed (WS-OPEN-04). */
-export function renderOpen({ from, to, id, lang }: StreamHeader): string {
-  return `<open xmlns="${NS.framing}"${attributes({ from, to, id, version: '1.0', 'xml:lang': lang })}/>`;
-}
-
-/** Strophe compares the whole string (WS-CLOSE-03). */
-export const CLOSE = `<close xmlns="${NS.framing}" />`;

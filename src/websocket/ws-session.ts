@@ -10,7 +10,9 @@ import type { Stream } from '../stream/stream.ts';
 import { streamError } from '../stream/stream-error.ts';
 import { NS } from '../xml/ns.ts';
 import type { XmlLimits } from '../xml/reader.ts';
-import { CLOSE, parseMessage, renderOpen } from './framing.ts';
+import { FRAMING, type Framing, type Message } from './framing.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { isOldHeader, OldFraming } from './old-framing.ts';
 
 export interface WebSocketSessionSettings extends SessionSettings {
   /** Limits of one message. */
@@ -19,6 +21,10 @@ export interface WebSocketSessionSettings extends SessionSettings {
   readonly openWaitSeconds: number;
   readonly closeSeconds: number;
   readonly pingSeconds: number;
+  /** The framing of before RFC 7395 is spoken to clients that begin with it. */
+  readonly oldFraming: boolean;
+  /** Where clients are sent in place of an opening (RFC 7395 §3.6.1). */
+  readonly seeOtherWebSocketUri?: string | undefined;
 }
 
 /**
@@ -40,8 +46,8 @@ export class WebSocketSession implements SessionOwner {
   #to = '';
   /** Waits for the client's `<open/>`, then for the server's header, at the end for the client's `<close/>`. */
   #deadline: Timer;
-  #ping: Timer | undefined;
-  #unansweredPings = 0;
+  readonly #heartbeat: Heartbeat;
+  #framing: Framing = FRAMING;
   #isPaused = false;
 
   constructor(socket: WebSocket, context: GatewayContext, settings: WebSocketSessionSettings, clientAddress: string) {
@@ -52,15 +58,12 @@ export class WebSocketSession implements SessionOwner {
     this.#session = new Session(context, settings, this, 'websocket', clientAddress);
     this.#deadline = context.clock.after(settings.openSeconds * 1000, () => this.#fail('connection-timeout'));
     socket.on('message', (data: RawData, isBinary: boolean) => this.#message(data as Buffer, isBinary));
-    socket.on('pong', () => {
-      this.#unansweredPings = 0;
-    });
     socket.on('error', (error) => {
       context.log.debug({ session: shortId(this.id), reason: reasonOf(error) }, 'WebSocket protocol error');
     });
     socket.on('close', () => this.#gone());
-    const { pingSeconds } = settings;
-    if (pingSeconds > 0) this.#ping = context.clock.after(pingSeconds * 1000, () => this.#pingDue());
+    const isRead = (): boolean => !this.#isPaused;
+    this.#heartbeat = new Heartbeat(socket, context.clock, settings.pingSeconds, isRead, () => this.#flooded());
   }
 
   #message(data: Buffer, isBinary: boolean): void {
@@ -73,14 +76,20 @@ export class WebSocketSession implements SessionOwner {
       this.#hangUp(1003, { code: 'bad-format', detail: 'binary message' });
       return;
     }
+    const text = data.toString();
+    if (this.#state === 'idle' && this.#settings.oldFraming && isOldHeader(text)) this.#framing = new OldFraming();
     try {
-      const message = parseMessage(data.toString(), this.#settings.bodyXml);
-      if (message.kind === 'open') this.#open(message.header);
-      else if (message.kind === 'close') this.#clientClose();
-      else if (message.kind === 'element') this.#element(message.stanza);
+      for (const message of this.#framing.read(text, this.#settings.bodyXml)) this.#take(message);
     } catch (error) {
       this.#fail(codeOf(error), reasonOf(error));
     }
+  }
+
+  #take(message: Message): void {
+    if (this.#state === 'ended') return;
+    if (message.kind === 'open') this.#open(message.header);
+    else if (message.kind === 'close') this.#clientClose();
+    else this.#element(message.stanza);
   }
 
   #open(header: StreamHeader): void {
@@ -91,6 +100,11 @@ export class WebSocketSession implements SessionOwner {
   #openFirst({ to, from, version, lang }: StreamHeader): void {
     this.#state = 'opening';
     this.#deadline.cancel();
+    const { seeOtherWebSocketUri } = this.#settings;
+    if (seeOtherWebSocketUri !== undefined) {
+      this.#sendElsewhere(seeOtherWebSocketUri);
+      return;
+    }
     const domain = normaliseDomain(to ?? '');
     if (domain === undefined) throw new GatewayError('improper-addressing', 'to is missing or no domain');
     this.#to = domain;
@@ -98,6 +112,16 @@ export class WebSocketSession implements SessionOwner {
       throw new GatewayError('unsupported-version');
     this.#stream = this.#session.open({ to: domain, from: fromHint(from, domain), lang: languageTag(lang) });
     this.#awaitHeader();
+  }
+
+  /** Before the stream is in use, and never away from TLS: the setting says wss (RFC 7395 §3.6.1). */
+  #sendElsewhere(uri: string): void {
+    const redirect = this.#framing.redirect(uri);
+    if (redirect === undefined) throw new GatewayError('policy-violation', 'this framing has no word for a redirect');
+    this.#end();
+    this.#socket.send(redirect);
+    this.#socket.close(1000);
+    this.#session.finish();
   }
 
   /** RFC 7395 §3.7: a second `<open/>` is a stream restart, and nothing else. */
@@ -121,7 +145,7 @@ export class WebSocketSession implements SessionOwner {
     this.#deadline.cancel();
     this.#state = 'open';
     const { from = this.#to === '' ? undefined : this.#to, id = randomId(), lang } = header;
-    this.#socket.send(renderOpen({ from, id, lang }));
+    this.#socket.send(this.#framing.open({ from, id, lang }));
     this.#drain();
   }
 
@@ -191,20 +215,20 @@ export class WebSocketSession implements SessionOwner {
 
   #closeOrderly(closeCode: number): void {
     this.#end();
-    this.#socket.send(CLOSE);
+    this.#socket.send(this.#framing.close);
     this.#socket.close(closeCode);
   }
 
   /** The server ended the stream: the client may answer `<close/>` first (RFC 7395 §3.6). */
   #endAndAwaitClose(): void {
     this.#end();
-    this.#socket.send(CLOSE);
+    this.#socket.send(this.#framing.close);
     this.#deadline = this.#context.clock.after(this.#settings.closeSeconds * 1000, () => this.#socket.close(1000));
     this.#session.finish();
   }
 
   #answeredClose(data: Buffer, isBinary: boolean): void {
-    if (isBinary || data.length > 1024 || !data.includes('<close')) return;
+    if (isBinary || data.length > 1024 || !/<close|<\/(?:[\w.-]+:)?stream/.test(data.toString())) return;
     this.#deadline.cancel();
     this.#socket.close(1000);
   }
@@ -239,7 +263,7 @@ export class WebSocketSession implements SessionOwner {
   #end(): void {
     this.#state = 'ended';
     this.#deadline.cancel();
-    this.#ping?.cancel();
+    this.#heartbeat.stop();
     // A paused socket would never see the client's closing frame.
     if (this.#isPaused) this.#socket.resume();
   }
@@ -251,14 +275,9 @@ export class WebSocketSession implements SessionOwner {
     this.#session.finish(wasClosing ? undefined : { code: 'client-gone' });
   }
 
-  #pingDue(): void {
-    // A client that we do not read cannot be heard.
-    if (!this.#isPaused && this.#unansweredPings++ >= 2) {
-      this.#socket.terminate();
-      return;
-    }
-    this.#socket.ping();
-    this.#ping?.restart();
+  /** More pings and pongs than any client needs (conformance W-14). */
+  #flooded(): void {
+    if (this.#state !== 'ended') this.#hangUp(1008, { code: 'policy-violation', detail: 'too many control frames' });
   }
 
   onUnauthenticated(): void {

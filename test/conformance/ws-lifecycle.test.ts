@@ -19,11 +19,6 @@ async function endsWith(client: RawWebSocket, condition: RegExp, withOpen = fals
 
 for (const [id, first, condition] of [
   ['WS-OPEN-01, W-25', message('no'), /<(not-authorized|bad-format) /],
-  [
-    'WS-OPEN-01, W-24',
-    "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.com' version='1.0'>",
-    /<(bad-format|not-well-formed) /,
-  ],
   ['WS-OPEN-02, W-26', "<open xmlns='jabber:client' to='example.com' version='1.0'/>", /<invalid-namespace /],
   ['WS-OPEN-02', "<open to='example.com' version='1.0'/>", /<invalid-namespace /],
   [
@@ -46,6 +41,17 @@ for (const [id, first, condition] of [
     const client = await bench.socket();
     client.send(first);
     await endsWith(client, condition, true);
+    await bench.proveHealthy();
+  });
+}
+
+for (const declaration of ['', "<?xml version='1.0'?>"]) {
+  test(`WS-OPEN-01, W-24: ${declaration}<stream:stream> where the old framing is off: <open/>, error, <close/>`, async (t) => {
+    const bench = await startBench(t, { oldFraming: false });
+    const client = await bench.socket();
+    const names = "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'";
+    client.send(`${declaration}<stream:stream ${names} to='example.com' version='1.0'>`);
+    await endsWith(client, /<(bad-format|not-well-formed) /, true);
     await bench.proveHealthy();
   });
 }

@@ -34,6 +34,7 @@ export const access = {
     'Whether BOSH may come by GET as `?data=` with an optional `&callback=` (JSONP), as node-xmpp-bosh had it. Scripts are not bound to an origin: with a list of `origins` any page could use the gateway this way.',
   ),
   seeOtherUri: webUri(
+    ['https', 'http'],
     'Where BOSH clients are sent that ask for a new session (`see-other-uri`): from a plain port to the one with TLS, or away from this server. Sessions that exist go on.',
   ),
 };

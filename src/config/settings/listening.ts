@@ -1,7 +1,10 @@
 import { z } from 'zod';
-import { HOST, PEM, text, oneOf, seconds, urlPath, whole, yesNo } from '../fields.ts';
+import { isNetwork } from '../../core/ip.ts';
+import { HOST, PEM, text, oneOf, seconds, urlPaths, whole, yesNo } from '../fields.ts';
 import { headerTable } from '../http-fields.ts';
 
+const TRANSPORTS = 'a list of "bosh" and "websocket"';
+const NETWORKS = 'a list of addresses and networks such as "127.0.0.1" or "10.0.0.0/8"';
 const TLS_PORT = 'a whole number from 0 to 65535';
 
 export const listening = {
@@ -40,8 +43,29 @@ export const listening = {
     expects: PEM,
     otherwise: 'none is asked for',
   }),
-  path: urlPath('/http-bind/', 'Where BOSH is, with and without the final slash. WebSocket is spoken here too.'),
-  websocketPath: urlPath('/xmpp-websocket', 'Where WebSocket is.'),
+  transports: z
+    .array(z.enum(['bosh', 'websocket'], { error: `must be ${TRANSPORTS}` }), { error: `must be ${TRANSPORTS}` })
+    .min(1, { error: `must be ${TRANSPORTS}` })
+    .default(['bosh', 'websocket'])
+    .meta({ description: 'What is spoken: one of the two may be left out.', expects: TRANSPORTS }),
+  trustedProxies: z
+    .array(z.string().refine(isNetwork, { error: `must be ${NETWORKS}` }), { error: `must be ${NETWORKS}` })
+    .default([])
+    .meta({
+      description:
+        'Reverse proxies that are believed in what they say of a client. They must set the fields of `proxyHeader` anew, or add to them what they see.',
+      expects: NETWORKS,
+    }),
+  proxyHeader: oneOf(
+    ['x-forwarded-for', 'forwarded', 'proxy-protocol'],
+    'x-forwarded-for',
+    'Where `trustedProxies` say the address of a client: in one of these fields (with X-Forwarded-Proto and X-Forwarded-Host beside the first), or in the PROXY protocol (version 1 or 2), with which each of their connections must then begin. The others are not looked at, since a proxy may pass them on as the client has written them.',
+  ),
+  path: urlPaths(
+    '/http-bind/',
+    'Where BOSH is, with and without the final slash. WebSocket is spoken here too. A balancer can choose by path where each gateway serves all below a folder of its own.',
+  ),
+  websocketPath: urlPaths('/xmpp-websocket', 'Where WebSocket is.'),
   requestSeconds: seconds(1, 3600, 30, 'A whole HTTP request must be in by then: slow ones hold a socket for nothing.'),
   keepAliveSeconds: seconds(
     0,

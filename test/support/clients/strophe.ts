@@ -20,6 +20,7 @@ interface Connection {
   rawOutput: (data: string) => void;
   connect(jid: string, password: string, callback: StatusCallback): void;
   restore(jid: string, callback: StatusCallback): void;
+  attach(jid: string, sid: string, rid: number, callback: StatusCallback): void;
   disconnect(reason?: string): void;
   flush(): void;
   reset(): void;
@@ -75,6 +76,14 @@ export class StropheClient extends ChatClient {
     this.#rawJid = jid;
     this.#connection.restore(jid, this.#callback);
     await this.#reach(Strophe.Status.ATTACHED, 'restore');
+    this.#connection.flush();
+  }
+
+  /** What a page does with a session that was made for it. */
+  async attach({ jid, sid, rid }: { jid: string; sid: string; rid: string }): Promise<void> {
+    this.#rawJid = jid;
+    this.#connection.attach(jid, sid, Number(rid), this.#callback);
+    await this.#reach(Strophe.Status.ATTACHED, 'attach');
     this.#connection.flush();
   }
 

@@ -12,13 +12,17 @@ declare module '@xmpp/client' {
   export interface Client {
     readonly jid: { toString(): string } | null;
     readonly iqCaller: { request(iq: Element, timeoutMs?: number): Promise<Element> };
-    readonly streamManagement: { readonly enabled: boolean };
+    readonly streamManagement: { readonly enabled: boolean; on(event: 'resumed', listener: () => void): unknown };
+    readonly options: { readonly service: string; readonly domain: string };
     readonly reconnect: { stop(): void };
     readonly socket: { socket: { close(): void } | null } | null;
     start(): Promise<unknown>;
+    connect(service: string): Promise<void>;
+    open(options: { domain: string }): Promise<unknown>;
     stop(): Promise<unknown>;
     send(element: Element): Promise<void>;
     on(event: 'stanza' | 'send' | 'element', listener: (element: Element) => void): this;
+    on(event: 'disconnect', listener: () => void): this;
     on(event: 'error', listener: (error: Error) => void): this;
   }
 

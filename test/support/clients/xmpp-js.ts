@@ -4,7 +4,7 @@ import { eventually } from '../waiting.ts';
 
 const rosterNs = 'jabber:iq:roster';
 
-class XmppJsClient extends ChatClient {
+export class XmppJsClient extends ChatClient {
   readonly #client: Client;
   readonly #errors: Error[] = [];
   #offersAcks = false;
@@ -52,6 +52,18 @@ class XmppJsClient extends ChatClient {
     const answer = await inTime('roster', this.wire, this.#client.iqCaller.request(query));
     const items = answer.getChild('query', rosterNs)?.getChildren('item') ?? [];
     return new Map(items.map(({ attrs }) => [attrs['jid'] ?? '', attrs['subscription'] ?? '']));
+  }
+
+  /** Loses the WebSocket without a word, and comes back by XEP-0198. */
+  async breakAndResume(): Promise<void> {
+    const resumed = new Promise<void>((resolve) => this.#client.streamManagement.on('resumed', resolve));
+    const gone = new Promise<void>((resolve) => this.#client.on('disconnect', resolve));
+    this.#client.socket?.socket?.close();
+    await inTime('the end of the WebSocket', this.wire, gone);
+    const { service, domain } = this.#client.options;
+    await this.#client.connect(service);
+    await this.#client.open({ domain });
+    await inTime('<resumed/>', this.wire, resumed);
   }
 
   async logout(): Promise<void> {
