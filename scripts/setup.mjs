@@ -53,15 +53,20 @@ function build() {
   utimesSync(stamp, started, started);
 }
 
-/** The programs that tests drive, and the Debian package of each. */
+/** The programs and libraries that tests need, and the Debian package of each. */
 const SERVERS = [
   ['prosody', 'prosody'],
   ['ejabberdctl', 'ejabberd'],
   ['chromium', 'chromium'],
   ['openssl', 'openssl'],
+  // For the examples of sites.
+  ['/var/lib/dpkg/info/python3-django.list', 'python3-django'],
+  ['/usr/bin/php', 'php-cli'],
+  ['/var/lib/dpkg/info/ruby-sinatra.list', 'ruby-sinatra'],
 ];
 
 function has(program) {
+  if (program.startsWith('/')) return existsSync(program);
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
   return folders.some((folder) => existsSync(join(folder, program)));
 }

@@ -19,7 +19,7 @@ export type Stranger = 'held' | 'coming' | undefined;
 const AT_ONCE_MS = 500;
 /** Two tabs that repeat one rid in turns are at once there again (ms); clients that repeat wait longer, or get no further. */
 const IN_TURNS_MS = 2000;
-const TURNS = 4;
+const TURNS = 12;
 
 /**
  * Tells a duplicated browser tab, which has copied sid and rid, from a client that repeats a request. A client that repeats has

@@ -8,22 +8,27 @@ const OPTIONS = {
   host: { type: 'string' },
   path: { type: 'string' },
   'log-level': { type: 'string' },
+  url: { type: 'string' },
+  'password-file': { type: 'string' },
+  resource: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
 
-type Values = { config?: string; port?: string; host?: string; path?: string; 'log-level'?: string };
+type Values = Partial<Record<Exclude<keyof typeof OPTIONS, 'help' | 'version'>, string>>;
 
 const ALLOWED: Record<string, readonly string[]> = {
   serve: ['config', 'port', 'host', 'path', 'log-level'],
   demo: ['port', 'host'],
+  check: ['config'],
+  prebind: ['url', 'password-file', 'resource'],
   help: [],
 };
 
 export interface Arguments {
-  readonly command: 'serve' | 'demo' | 'help' | 'version';
+  readonly command: 'serve' | 'demo' | 'check' | 'prebind' | 'help' | 'version';
   readonly values: Values;
-  /** What `help` is asked about. */
+  /** What `help` is asked about; the JID of `prebind`; the domain of `check`. */
   readonly topic: string | undefined;
 }
 
@@ -60,7 +65,12 @@ export function readArguments(program: string, args: string[]): Arguments {
   }
   if (values.help)
     return { command: 'help', values, topic: positionals.length === 0 && !isServer ? undefined : command };
-  const extra = command === 'help' ? more[0] : topic;
+  // What stands too much there may be a password: it is not repeated.
+  if (command === 'prebind' && more.length > 0) {
+    throw new ConfigError('prebind', 'takes one JID; its password is asked for, or read from --password-file');
+  }
+  const takesTopic = ['help', 'prebind', 'check'].includes(command);
+  const extra = takesTopic ? more[0] : topic;
   if (extra !== undefined) throw new ConfigError(extra, `is one word too many; see sluice help ${command}`);
   const stray = Object.keys(values).find((name) => !allowed.includes(name));
   if (stray !== undefined)

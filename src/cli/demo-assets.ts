@@ -68,10 +68,12 @@ export const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"
 /** Starts Converse.js as the user that the page names, and opens the chat with the other one. */
 export const CHAT_SCRIPT = `const { jid, password, peer, via } = document.documentElement.dataset;
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-const service =
-  via === 'websocket'
-    ? { websocket_url: scheme + '://' + location.host + '/xmpp-websocket' }
-    : { bosh_service_url: '/http-bind/' };
+const ways = {
+  websocket: { websocket_url: scheme + '://' + location.host + '/xmpp-websocket', authentication: 'login', password },
+  bosh: { bosh_service_url: '/http-bind/', authentication: 'login', password },
+  // The page knows no password: its server has logged in, and tells it the session.
+  prebind: { bosh_service_url: '/http-bind/', authentication: 'prebind', prebind_url: '/demo/prebind?jid=' + jid },
+};
 
 converse.plugins.add('sluice-demo', {
   initialize() {
@@ -84,11 +86,9 @@ converse.plugins.add('sluice-demo', {
 });
 
 converse.initialize({
-  ...service,
+  ...ways[via],
   jid,
-  password,
   auto_login: true,
-  authentication: 'login',
   // The server forgets everything when it stops: so does the page when it is closed.
   persistent_store: 'sessionStorage',
   reuse_scram_keys: false,

@@ -20,6 +20,8 @@ export interface DemoFacts {
   readonly users: readonly DemoUser[];
   /** Where Converse.js is; `undefined` where it is not installed. */
   readonly converse: string | undefined;
+  /** Makes a session of that user, as JSON. */
+  readonly prebind: (user: DemoUser) => Promise<object>;
 }
 
 /** Converse.js is not needed to run a gateway, so it may be missing. */
@@ -45,6 +47,10 @@ const POLICY = [
 ].join('; ');
 
 const HTML = 'text/html; charset=utf-8';
+
+/** How a user comes in. */
+const WAYS = { bosh: 'BOSH', websocket: 'WebSocket', prebind: 'prebind' } as const;
+type Way = keyof typeof WAYS;
 
 type Handle = (request: IncomingMessage, response: ServerResponse, pathname: string) => void;
 
@@ -83,6 +89,7 @@ export function demoPages(facts: DemoFacts): Page[] {
       }),
     },
     { path: '/chat', handle: reading((request, response) => chat(facts, request, response)) },
+    { path: '/demo/prebind', handle: reading((request, response) => prebind(facts, request, response)) },
     text('/demo/style.css', 'text/css; charset=utf-8', STYLE),
     text('/demo/chat.css', 'text/css; charset=utf-8', CHAT_STYLE),
     text('/demo/icon.svg', 'image/svg+xml', ICON),
@@ -104,32 +111,48 @@ function chat(facts: DemoFacts, request: IncomingMessage, response: ServerRespon
   const user = facts.users.find(({ name }) => name === query.get('user'));
   const peer = facts.users.find((other) => other !== user);
   const via = query.get('via') ?? 'bosh';
-  if (
-    user === undefined ||
-    peer === undefined ||
-    (via !== 'bosh' && via !== 'websocket') ||
-    facts.converse === undefined
-  ) {
+  if (user === undefined || peer === undefined || !isWay(via) || facts.converse === undefined) {
     response.writeHead(303, { Location: '/' }).end();
     return;
   }
   send(request, response, 200, HTML, chatPage(facts.domain, user, peer, via));
 }
 
+function isWay(text: string): text is Way {
+  return Object.hasOwn(WAYS, text);
+}
+
+/** A real site would look at its login cookie here; this one has none, and its passwords are on the start page. */
+function prebind(facts: DemoFacts, request: IncomingMessage, response: ServerResponse): void {
+  const jid = new URL(request.url ?? '/', 'http://localhost').searchParams.get('jid');
+  const user = facts.users.find(({ name }) => `${name}@${facts.domain}` === jid);
+  const answer = (status: number, body: object): void => {
+    if (!response.destroyed) send(request, response, status, 'application/json; charset=utf-8', JSON.stringify(body));
+  };
+  if (user === undefined || request.method !== 'GET') {
+    answer(404, { error: 'no such user' });
+    return;
+  }
+  facts.prebind(user).then(
+    (session) => answer(200, session),
+    () => answer(502, { error: 'no session' }),
+  );
+}
+
 function markup(parts: TemplateStringsArray, ...values: readonly (string | number)[]): string {
   return String.raw(parts, ...values.map((value) => escapeAttribute(String(value))));
 }
 
-function chatPage(domain: string, user: DemoUser, peer: DemoUser, via: 'bosh' | 'websocket'): string {
-  const way = via === 'bosh' ? 'BOSH' : 'WebSocket';
+function chatPage(domain: string, user: DemoUser, peer: DemoUser, via: Way): string {
   const jid = `${user.name}@${domain}`;
   const other = `${peer.name}@${domain}`;
+  const password = via === 'prebind' ? '' : user.password;
   return markup`<!doctype html>
-<html lang="en" data-jid="${jid}" data-password="${user.password}" data-peer="${other}" data-via="${via}">
+<html lang="en" data-jid="${jid}" data-password="${password}" data-peer="${other}" data-via="${via}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${user.nick} by ${way} · Sluice demo</title>
+<title>${user.nick} by ${WAYS[via]} · Sluice demo</title>
 <link rel="icon" href="/demo/icon.svg">
 <link rel="stylesheet" href="/converse/converse.min.css">
 <link rel="stylesheet" href="/demo/chat.css">
@@ -146,10 +169,11 @@ function chatPage(domain: string, user: DemoUser, peer: DemoUser, via: 'bosh' | 
 function userCard(facts: DemoFacts, { name, nick, password }: DemoUser): string {
   const login = markup`<h3>${nick}</h3>
 <p><code>${name}@${facts.domain}</code>, password <code>${password}</code></p>`;
-  const buttons = markup`<p class="buttons">
-<a class="button" href="/chat?user=${name}&amp;via=bosh" target="_blank" rel="noopener" aria-label="${nick} by BOSH">by BOSH</a>
-<a class="button" href="/chat?user=${name}&amp;via=websocket" target="_blank" rel="noopener" aria-label="${nick} by WebSocket">by WebSocket</a>
-</p>`;
+  const links = Object.entries(WAYS).map(
+    ([via, way]) =>
+      markup`<a class="button" href="/chat?user=${name}&amp;via=${via}" target="_blank" rel="noopener" aria-label="${nick} by ${way}">by ${way}</a>`,
+  );
+  const buttons = `<p class="buttons">\n${links.join('\n')}\n</p>`;
   return `<article class="card">\n${login}\n${facts.converse === undefined ? '' : buttons}\n</article>`;
 }
 
@@ -157,7 +181,8 @@ function chatSection(facts: DemoFacts): string {
   const cards = `<div class="users">\n${facts.users.map((user) => userCard(facts, user)).join('\n')}\n</div>`;
   if (facts.converse !== undefined) {
     return `<p>Open both, each in a window of its own, and let them talk: one by BOSH, for example, and the other by WebSocket. Each window
-logs in by itself.</p>\n${cards}`;
+logs in by itself. By prebind, the page gets no password: its server logs in, as a site's would for a user of its own, and the
+page attaches to that session.</p>\n${cards}`;
   }
   return `<p class="warning">The chat page needs Converse.js, which is not installed here. Stop the demo, and start it again after:</p>
 <pre><code>npm install converse.js@14</code></pre>

@@ -46,6 +46,7 @@ export async function demo(options: DemoOptions = {}): Promise<Demo> {
       serverPort: server.port,
       users: USERS,
       converse: findConverse(),
+      prebind: ({ name, password }) => gateway.prebind({ jid: `${name}@${domain}`, password }),
     }),
   });
   try {

@@ -14,6 +14,9 @@ const general =
 Usage:
   sluice [serve] [options]   run the gateway
   sluice demo [options]      try it: a gateway, a small XMPP server and a chat page
+  sluice check DOMAIN        go the way to an XMPP server step by step, and say what to mend
+  sluice check --config FILE say whether a configuration is in order, and what it means
+  sluice prebind JID         log in, and print the session for a page to attach to
   sluice help [command]      say more about a command
   sluice --version           print the version
 `;
@@ -43,9 +46,36 @@ Options:
   ${OPTIONS.host} (default 127.0.0.1)
 `;
 
+const check = () => `Usage: sluice check DOMAIN [options]
+       sluice check --config FILE
+
+Goes the way of a client's stream to the XMPP server of a domain, under the settings of this gateway: policy, SRV records, addresses,
+TCP, TLS, certificate, stream features; then host-meta, as clients find it. Nobody is logged in. Without a domain, it reads the
+settings and says what they mean.
+
+Exit code: 0 where clients can log in (or the configuration is in order), 1 where they cannot, 2 where the settings are wrong.
+
+Options:
+  ${OPTIONS.config}
+`;
+
+const prebind = () => `Usage: sluice prebind JID [options]
+
+Logs in at a BOSH service and prints { "jid", "sid", "rid", "wait", "inactivity", "url" }: what Converse.js reads at its
+prebind_url and Strophe.js attaches to. rid is the next one to use. The password is asked for, or read from standard input where that
+is no terminal; it is never an argument, which every user of the machine could see.
+
+Options:
+  --url URL             the BOSH service, of any connection manager (default http://localhost:5280/http-bind/)
+  --password-file FILE  the password is the first line of this file
+  --resource NAME       a resource to ask for (default: a fresh one)
+`;
+
 /** The help of a command, or of them all. Undefined for a command that does not exist. */
 export function help(command?: string): string | undefined {
   if (command === undefined || command === 'help') return general();
   if (command === 'serve') return serve();
+  if (command === 'check') return check();
+  if (command === 'prebind') return prebind();
   return command === 'demo' ? demo() : undefined;
 }

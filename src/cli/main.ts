@@ -32,6 +32,12 @@ async function run(): Promise<void> {
     process.stdout.write(text);
   } else if (asked.command === 'demo') {
     await runDemo(asked);
+  } else if (asked.command === 'check') {
+    const { check } = await import('./check.ts');
+    process.exitCode = await check(asked, (line) => process.stdout.write(`${line}\n`));
+  } else if (asked.command === 'prebind') {
+    const { runPrebind } = await import('./prebind.ts');
+    await runPrebind(asked);
   } else {
     // Loaded late, so that --help answers at once.
     const { serve } = await import('./serve.ts');

@@ -2,6 +2,7 @@ import { loadSettings } from '../config/load.ts';
 import type { Settings } from '../config/schema.ts';
 import { reasonOf } from '../core/errors.ts';
 import { createGateway } from '../gateway.ts';
+import { plainPath } from '../http/router.ts';
 import type { Arguments } from './arguments.ts';
 import { explainListenError } from './listen-error.ts';
 import { createLog } from './log.ts';
@@ -15,7 +16,8 @@ const GRACE_SECONDS = 2;
 export function addresses({ host, path, websocketPath }: Settings, port: number): { bosh: string; websocket: string } {
   const isAny = host === undefined || host === '0.0.0.0' || host === '::';
   const name = isAny ? 'localhost' : host.includes(':') ? `[${host}]` : host;
-  return { bosh: `http://${name}:${port}${path}`, websocket: `ws://${name}:${port}${websocketPath}` };
+  const place = (one: string | RegExp): string => plainPath(one) ?? ` (${String(one)})`;
+  return { bosh: `http://${name}:${port}${place(path)}`, websocket: `ws://${name}:${port}${place(websocketPath)}` };
 }
 
 /** `sluice serve`: runs until a signal comes. */

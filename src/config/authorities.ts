@@ -4,8 +4,15 @@ import { ConfigError } from './config-error.ts';
 
 const BEGIN = '-----BEGIN CERTIFICATE-----';
 
+interface WithPems {
+  ca?: string | undefined;
+  clientCert?: string | undefined;
+  clientKey?: string | undefined;
+}
+
 interface WithAuthorities {
-  readonly domains: Record<string, { ca?: string | undefined }>;
+  readonly domains: Record<string, WithPems>;
+  readonly defaultEndpoint?: WithPems | undefined;
   tlsCert?: string | undefined;
   tlsKey?: string | undefined;
   tlsClientCa?: string | undefined;
@@ -38,21 +45,27 @@ function readCertificates(key: string, pemOrFile: string): string {
 
 /** Puts PEM text in the place of file names, so that a wrong one is told at the start and not at the first client. */
 export function readAuthorities<T extends WithAuthorities>(settings: T): T {
-  for (const [name, domain] of Object.entries(settings.domains)) {
-    if (domain.ca !== undefined) domain.ca = readCertificates(`domains.${name}.ca`, domain.ca);
-  }
+  for (const [name, domain] of Object.entries(settings.domains)) readPems(`domains.${name}`, domain);
+  if (settings.defaultEndpoint !== undefined) readPems('defaultEndpoint', settings.defaultEndpoint);
   if (settings.tlsCert !== undefined) settings.tlsCert = readCertificates('tlsCert', settings.tlsCert);
   if (settings.tlsClientCa !== undefined) settings.tlsClientCa = readCertificates('tlsClientCa', settings.tlsClientCa);
-  if (settings.tlsKey !== undefined) settings.tlsKey = readKey(settings.tlsKey);
+  if (settings.tlsKey !== undefined) settings.tlsKey = readKey('tlsKey', settings.tlsKey);
   return settings;
 }
 
-function readKey(pemOrFile: string): string {
-  const pem = readPem('tlsKey', pemOrFile);
+function readPems(place: string, endpoint: WithPems): void {
+  const { ca, clientCert, clientKey } = endpoint;
+  if (ca !== undefined) endpoint.ca = readCertificates(`${place}.ca`, ca);
+  if (clientCert !== undefined) endpoint.clientCert = readCertificates(`${place}.clientCert`, clientCert);
+  if (clientKey !== undefined) endpoint.clientKey = readKey(`${place}.clientKey`, clientKey);
+}
+
+function readKey(key: string, pemOrFile: string): string {
+  const pem = readPem(key, pemOrFile);
   try {
     createPrivateKey(pem);
   } catch (cause) {
-    throw new ConfigError('tlsKey', 'must be a PEM file with a private key that needs no passphrase', { cause });
+    throw new ConfigError(key, 'must be a PEM file with a private key that needs no passphrase', { cause });
   }
   return pem;
 }

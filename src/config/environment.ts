@@ -15,13 +15,17 @@ const KEY_OF = new Map(KEYS.map((key) => [variableOf(key), key]));
 
 /** The kind of value below the defaults and options: `number`, `boolean`, `array`, `union`, `record`, `string`, `enum`. */
 export function kindOf(schema: z.core.$ZodType): string {
-  const { def } = schema._zod as unknown as { def: { type: string; innerType?: z.core.$ZodType } };
-  return def.innerType === undefined ? def.type : kindOf(def.innerType);
+  const { def } = schema._zod as unknown as {
+    def: { type: string; innerType?: z.core.$ZodType; in?: z.core.$ZodType };
+  };
+  const inner = def.innerType ?? (def.type === 'pipe' ? def.in : undefined);
+  return inner === undefined ? def.type : kindOf(inner);
 }
 
 /** How a table is written in one line. */
 const TABLES: Partial<Record<Key, string>> = {
   domains: '{"example.org":{"host":"127.0.0.1"}}',
+  defaultEndpoint: '{"host":"127.0.0.1"}',
   headers: '{"X-Served-By":"sluice"}',
 };
 
@@ -38,6 +42,7 @@ export function fromText(key: Key, text: string, name: string): unknown {
     case 'array':
       return text.trim() === '*' ? '*' : text.split(',').map((part) => part.trim());
     case 'record':
+    case 'object':
       try {
         return JSON.parse(text);
       } catch (cause) {

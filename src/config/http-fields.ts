@@ -11,6 +11,11 @@ const VALUE = /^[\x20-\x7e]{0,4096}$/;
 const OWN =
   /^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-(length|type|encoding)|date|vary|allow|accept-encoding|retry-after|cache-control|x-content-type-options|(sec-websocket|access-control|proxy)-.*)$/i;
 
+/** True for a header field that nobody else may set. */
+export function isOwnHeader(name: string): boolean {
+  return OWN.test(name);
+}
+
 const NAME = 'a header name such as X-Served-By';
 
 export const headerName = z.string(wrong(NAME)).regex(TOKEN, wrong(NAME));
@@ -24,7 +29,7 @@ export function headerTable(description: string) {
     .check(({ value: table, issues }) => {
       for (const name of Object.keys(table)) {
         if (!TOKEN.test(name)) issues.push(refusal(name, `must be named by ${NAME}`));
-        else if (OWN.test(name)) issues.push(refusal(name, 'is set by the gateway itself'));
+        else if (isOwnHeader(name)) issues.push(refusal(name, 'is set by the gateway itself'));
       }
     })
     .default({})
@@ -35,12 +40,13 @@ function refusal(name: string, message: string) {
   return { code: 'custom' as const, path: [name], message, input: name };
 }
 
-/** An absolute address on the web. */
-export function webUri(description: string) {
-  const expects = 'an absolute http or https address';
+/** An absolute address on the web, of one of these schemes. */
+export function webUri(schemes: readonly string[], description: string, otherwise = 'none') {
+  const expects = `an absolute ${schemes.toSorted().join(' or ')} address`;
+  const start = new RegExp(`^(?:${schemes.join('|')})://[\\x21-\\x7e]+$`);
   return z
     .string(wrong(expects))
-    .refine((text) => /^https?:\/\/[\x21-\x7e]+$/.test(text) && URL.canParse(text), wrong(expects))
+    .refine((text) => start.test(text) && URL.canParse(text), wrong(expects))
     .optional()
-    .meta({ description, expects, otherwise: 'none' });
+    .meta({ description, expects, otherwise });
 }

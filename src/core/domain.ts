@@ -17,6 +17,27 @@ export function normaliseDomain(text: string): string | undefined {
   return ascii;
 }
 
+/**
+ * Domains by name, `*.suffix` (all below it, not itself), or `/regular expression/`, which must match the whole of the domain.
+ * Undefined for what is none of them.
+ */
+export function domainPattern(pattern: string | RegExp): RegExp | undefined {
+  if (pattern instanceof RegExp) return wholePattern(pattern.source, pattern.flags);
+  const [, source, flags = ''] = /^\/(.+)\/([iu]*)$/s.exec(pattern) ?? [];
+  if (source !== undefined) return wholePattern(source, flags);
+  const isSuffix = pattern.startsWith('*.');
+  const domain = normaliseDomain(isSuffix ? pattern.slice(2) : pattern)?.replace(/[.[\]]/g, '\\$&');
+  return domain === undefined ? undefined : new RegExp(isSuffix ? `^.+\\.${domain}$` : `^${domain}$`);
+}
+
+function wholePattern(source: string, flags: string): RegExp | undefined {
+  try {
+    return new RegExp(`^(?:${source})$`, flags.replace(/[gy]/g, ''));
+  } catch {
+    return undefined;
+  }
+}
+
 /** An address in brackets or dotted form; `domainToASCII` also turns numbers such as 2130706433 into one. */
 export function isIpLiteral(domain: string): boolean {
   return /^\[[0-9a-f:.]+\]$/i.test(domain) || /^\d{1,3}(\.\d{1,3}){3}$/.test(domain);

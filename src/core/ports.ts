@@ -34,6 +34,14 @@ export interface StreamRequest {
   readonly headerAttributes?: Readonly<Record<string, string>> | undefined;
   /** What the client's page says of itself, such as `ua`: for events, not sent on. */
   readonly custom?: ReadonlyMap<string, string> | undefined;
+  /** Shown to the server under TLS: a login by SASL EXTERNAL. Only the gateway's own logins have one, never a client. */
+  readonly certificate?: ClientCertificate | undefined;
+}
+
+/** PEM texts. */
+export interface ClientCertificate {
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** Attributes that a client may give anew when it restarts a stream (XEP-0206 §5, RFC 7395 §3.7). */
@@ -66,8 +74,18 @@ export interface Downstream {
   resume(): void;
 }
 
+/** How well the connection to a server is protected: for the gateway's own logins. */
+export interface UpstreamSecurity {
+  /** Nobody on the way reads along: verified TLS, or it does not leave this machine. */
+  readonly isPrivate: boolean;
+  /** Channel binding data of that type (RFC 5929, RFC 9266); undefined where there is none. */
+  binding(type: 'tls-exporter' | 'tls-unique' | 'tls-server-end-point'): Buffer | undefined;
+}
+
 /** The server's side of one stream: what the gateway may do to it. */
 export interface Upstream {
+  /** Absent or undefined: not known, so nothing secret is said in clear. */
+  security?(): UpstreamSecurity | undefined;
   send(stanza: Stanza): void;
   /** A new stream on the same connection, after SASL (RFC 6120 §4.3.3). */
   restart(attributes?: RestartAttributes): void;
@@ -90,8 +108,11 @@ export interface Connector {
 export interface Target {
   readonly host: string;
   readonly port: number;
-  /** `direct`: TLS first. `starttls`: required and verified. `optional`: used where offered. `none`: clear text. */
-  readonly tls: 'direct' | 'starttls' | 'optional' | 'none';
+  /**
+   * `direct`: TLS first. `starttls`: required and verified. `optional`: used where offered. `if-required`: used where the
+   * server insists. `none`: clear text.
+   */
+  readonly tls: 'direct' | 'starttls' | 'optional' | 'if-required' | 'none';
   /** True where the configuration names this target: special addresses are then allowed. */
   readonly trusted: boolean;
 }

@@ -2,9 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
 import { TLSSocket, type PeerCertificate } from 'node:tls';
 
-/** The address that a request came from: the connection's own. No header is believed (BOSH-HTTP-15). */
+const known = new WeakMap<IncomingMessage, string>();
+
+/** The listener says once what all others then see, whatever is spoken in the request. */
+export function noteClientAddress(request: IncomingMessage, address: string): void {
+  known.set(request, address);
+}
+
+/** The address that a request came from: the connection's own, or what a trusted proxy says (BOSH-HTTP-15). */
 export function clientAddress(request: IncomingMessage): string {
-  return plainAddress(request.socket.remoteAddress);
+  return known.get(request) ?? plainAddress(request.socket.remoteAddress);
 }
 
 /** How well a connection is protected: what a session begins with, it keeps (XEP-0124 §19.1). */

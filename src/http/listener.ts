@@ -1,13 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { STATUS_CODES, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../core/clock.ts';
-import { plainAddress } from './client-address.ts';
+import { noteClientAddress, plainAddress } from './client-address.ts';
 import type { Origins } from './origins.ts';
 import { respondAndClose, respondRaw, respondText, type CustomHeaders } from './respond.ts';
 import { findPage, pathOf, type Page } from './router.ts';
+import { ProxyIn } from './proxy-in.ts';
 import type { Throttle } from './throttle.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 export interface ListenerSettings {
   readonly host?: string | undefined;
@@ -44,6 +46,8 @@ export class Listener {
   readonly #origins: Origins;
   readonly #upgrade: UpgradeHandler;
   readonly #throttle: Throttle;
+  readonly #proxies: TrustedProxies;
+  readonly #proxyIn: ProxyIn;
   readonly #clock: Clock;
   readonly #headers: readonly (readonly [name: string, value: string])[];
   readonly #server: Server;
@@ -54,6 +58,7 @@ export class Listener {
     settings: ListenerSettings,
     origins: Origins,
     throttle: Throttle,
+    proxies: TrustedProxies,
     clock: Clock,
     pages: readonly Page[],
     upgrade: UpgradeHandler,
@@ -64,6 +69,8 @@ export class Listener {
     this.#origins = origins;
     this.#upgrade = upgrade;
     this.#throttle = throttle;
+    this.#proxies = proxies;
+    this.#proxyIn = new ProxyIn(proxies, settings.requestSeconds * 1000, clock);
     this.#clock = clock;
     this.#headers = Object.entries(settings.headers);
     const longestGet = Math.max(0, ...pages.map(({ maxGetBytes = 0 }) => maxGetBytes));
@@ -87,7 +94,7 @@ export class Listener {
     this.#server.maxHeadersCount = 2 * MAX_HEADERS;
     this.#server.on('upgrade', (request, socket, head) => this.#handleUpgrade(request, socket, head));
     this.#server.on('connect', (_request, socket) => this.#refuse(socket, '405 Method Not Allowed'));
-    this.#server.on('connection', (socket) => this.#admit(socket));
+    this.#proxyIn.putBefore(this.#server, tls !== undefined, (socket) => this.#admit(socket));
   }
 
   /** The port in use, once started. */
@@ -124,7 +131,10 @@ export class Listener {
 
   /** An idle connection costs too, so those above the limit do not wait for their first request (H-38). */
   #admit(socket: Socket): void {
-    const release = this.#throttle.admitConnection(plainAddress(socket.remoteAddress));
+    const source = this.#proxyIn.sourceOf(socket);
+    const peer = plainAddress(source ?? socket.remoteAddress);
+    // A proxy's connections are those of all its clients.
+    const release = this.#proxies.trusts(peer) ? () => {} : this.#throttle.admitConnection(peer);
     if (release !== undefined) {
       socket.once('close', release);
       return;
@@ -141,6 +151,7 @@ export class Listener {
       request.resume();
       return;
     }
+    this.#noteAddress(request);
     for (const [name, value] of this.#headers) response.setHeader(name, value);
     if (this.#isDraining) response.setHeader('Connection', 'close');
     const pathname = pathOf(request.url);
@@ -162,10 +173,18 @@ export class Listener {
 
   #handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (this.#refused.has(socket)) return;
+    this.#noteAddress(request);
     socket.on('error', () => socket.destroy());
     const pathname = pathOf(request.url);
-    if (faultOf(request) !== undefined || pathname === undefined) this.#refuse(socket, '400 Bad Request');
+    const [status] = faultOf(request) ?? [];
+    if (status !== undefined) this.#refuse(socket, `${status} ${STATUS_CODES[status]}`);
+    else if (pathname === undefined) this.#refuse(socket, '400 Bad Request');
     else if (!this.#upgrade(request, socket, head, pathname)) this.#refuse(socket, '404 Not Found');
+  }
+
+  #noteAddress(request: IncomingMessage): void {
+    const peer = this.#proxyIn.sourceOf(request.socket) ?? request.socket.remoteAddress;
+    noteClientAddress(request, this.#proxies.addressOf(request, peer));
   }
 
   #refuse(socket: Duplex, status: string, more: CustomHeaders = {}): void {
@@ -185,5 +204,7 @@ function faultOf(request: IncomingMessage, maxTarget = MAX_TARGET_LENGTH): [stat
     return [501, 'The one transfer coding here is chunked.'];
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
   if (hosts > 1 || (hosts === 0 && httpVersionMinor === 1)) return [400, 'There must be one Host.'];
+  // A proxy has taken it from TLS early data, which anybody may repeat (RFC 8470). Node itself takes none.
+  if (headers['early-data'] === '1') return [425, 'Again, please, when the TLS handshake is over.'];
   return undefined;
 }

@@ -5,11 +5,17 @@ import type { Duplex } from 'node:stream';
 export type CustomHeaders = Readonly<Record<string, string>>;
 
 /** Sends a whole answer: with its length, never chunked, so that proxies let it go at once (BOSH-HTTP-04). */
-export function respond(response: ServerResponse, status: number, contentType: string, body: string | Buffer): void {
+export function respond(
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  body: string | Buffer,
+  cacheControl = 'no-store',
+): void {
   response.setHeader('Content-Type', contentType);
   response.setHeader('Content-Length', Buffer.byteLength(body));
   response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('Cache-Control', cacheControl);
   response.writeHead(status).end(body);
 }
 

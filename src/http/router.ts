@@ -11,7 +11,11 @@ export interface Page {
 
 /** The first page whose path fits. */
 export function findPage(pages: readonly Page[], pathname: string): Page | undefined {
-  return pages.find(({ path }) => (typeof path === 'string' ? path === pathname : path.test(pathname)));
+  return pages.find(({ path }) => fits(path, pathname));
+}
+
+export function fits(path: Page['path'], pathname: string): boolean {
+  return typeof path === 'string' ? path === pathname : path.test(pathname);
 }
 
 /**
@@ -27,4 +31,18 @@ export function pathOf(target: string | undefined): string | undefined {
 export function bothForms(path: string): [string, string] {
   const bare = path.replace(/\/+$/, '');
   return [bare === '' ? '/' : bare, `${bare}/`];
+}
+
+/** What a configured path stands for: one path, all below a folder (`/A/*`), or whatever a regular expression finds (`^...`). */
+export function pathForms(path: string | RegExp): Page['path'][] {
+  // Without the flags that remember where the last search ended.
+  if (typeof path !== 'string') return [new RegExp(path.source, path.flags.replace(/[gy]/g, ''))];
+  if (path.startsWith('^')) return [new RegExp(path)];
+  if (!path.endsWith('/*')) return bothForms(path);
+  return [new RegExp(`^${path.slice(0, -2).replace(/[$()*+.?[\\\]^{|}]/g, '\\$&')}(?:/|$)`)];
+}
+
+/** A path that fits and that may be told to people; undefined where a regular expression decides. */
+export function plainPath(path: string | RegExp): string | undefined {
+  return typeof path !== 'string' || path.startsWith('^') ? undefined : path.replace(/\*$/, '');
 }

@@ -1,81 +1,110 @@
-import { lookup as systemLookup } from 'node:dns/promises';
-import type { Resolver } from 'node:dns/promises';
-import { connect, isIP, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import type { Clock, Timer } from '../core/clock.ts';
 import { GatewayError, reasonOf } from '../core/errors.ts';
-import type { Target } from '../core/ports.ts';
-import { isSpecialAddress } from './policy.ts';
+import type { Address } from './dns.ts';
 
-interface Address {
-  readonly address: string;
-  readonly family: 4 | 6;
+/** Time for one address before the next is tried beside it (RFC 8305 §5). */
+const BESIDE_MS = 250;
+/** Of more addresses than that the others are not tried. */
+const MAX_ADDRESSES = 8;
+/** An idle connection is probed after this: a server that vanished is noticed soon after (UP-KA-04). */
+const PROBE_AFTER_MS = 30_000;
+
+export interface DialOptions {
+  readonly port: number;
+  /** Time for one address. */
+  readonly attemptMs: number;
 }
 
-/** Time for one address before the next is tried beside it (RFC 8305); set, because its default differs between Node lines. */
-const ATTEMPT_MS = 250;
+/** IPv6 and IPv4 in turn, IPv6 first (RFC 8305 §4). */
+export function interleave(addresses: readonly Address[]): Address[] {
+  const six = addresses.filter(({ family }) => family === 6);
+  const four = addresses.filter(({ family }) => family === 4);
+  return Array.from({ length: Math.max(six.length, four.length) }, (_, i) => [six[i], four[i]])
+    .flat()
+    .filter((address) => address !== undefined);
+}
 
 /**
- * Connects to one target. Its addresses are resolved once, checked, and only those are connected to: what DNS says later
- * changes nothing (no rebinding). Throws `upstream-refused` before anything is sent, or `upstream-unreachable`.
+ * Connects to one of the addresses, whichever answers first: a dead one costs a moment, not a time-out. They were checked, and
+ * nothing else is connected to: what DNS says later changes nothing (no rebinding). Throws `upstream-unreachable`.
  */
-export async function dial(target: Target, resolver: Resolver, signal: AbortSignal): Promise<Socket> {
-  const where = `${target.host}:${target.port}`;
-  const found = await addressesOf(target, resolver);
-  const addresses = target.trusted ? found : found.filter(({ address }) => !isSpecialAddress(address));
-  if (addresses.length === 0) {
-    throw new GatewayError(
-      'upstream-refused',
-      `${where} resolves to special addresses only (${found[0]?.address ?? 'none'})`,
-    );
-  }
-  signal.throwIfAborted();
+export function dial(
+  addresses: readonly Address[],
+  { port, attemptMs }: DialOptions,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({
-      host: target.host,
-      port: target.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: 60_000,
-      autoSelectFamily: true,
-      autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
-      ...(isIP(target.host) === 0 && {
-        lookup: (_host, _options, done: (error: null, addresses: Address[]) => void) => done(null, addresses),
-      }),
-    });
-    const abort = (): void => {
-      socket.destroy();
-      reject(new GatewayError('upstream-timeout', `${where} did not accept a connection in time`));
-    };
-    const settle = (): void => {
+    const waiting = interleave(addresses).slice(0, MAX_ADDRESSES);
+    const attempts = new Map<Socket, Timer>();
+    const failures: string[] = [];
+    const beside = clock.after(BESIDE_MS, attempt);
+
+    function finish(winner?: Socket): void {
       signal.removeEventListener('abort', abort);
-      socket.removeAllListeners('error');
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    socket.once('connect', () => {
-      settle();
-      resolve(socket);
-    });
-    socket.once('error', (error) => {
-      settle();
+      beside.cancel();
+      for (const [socket, timer] of attempts) {
+        timer.cancel();
+        if (socket !== winner) socket.destroy();
+      }
+      attempts.clear();
+    }
+
+    function abort(): void {
+      finish();
+      reject(new GatewayError('upstream-timeout', `port ${port} did not accept a connection in time`));
+    }
+
+    function fail(socket: Socket, address: string, why: string): void {
+      if (!attempts.has(socket)) return;
+      attempts.get(socket)?.cancel();
+      attempts.delete(socket);
       socket.destroy();
-      reject(new GatewayError('upstream-unreachable', `${where}: ${reasonOf(error)}`, { cause: error }));
-    });
+      failures.push(`${address}: ${why}`);
+      if (waiting.length > 0) attempt();
+      else if (attempts.size === 0) {
+        finish();
+        reject(new GatewayError('upstream-unreachable', failures.join(', ')));
+      }
+    }
+
+    function attempt(): void {
+      const next = waiting.shift();
+      if (next === undefined) return;
+      const { address, family } = next;
+      const options = { host: address, port, family, noDelay: true, autoSelectFamily: false };
+      const socket = connect({ ...options, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS });
+      attempts.set(
+        socket,
+        clock.after(attemptMs, () => fail(socket, address, `no answer in ${attemptMs / 1000} s`)),
+      );
+      socket.on('error', (error) => fail(socket, address, whyOf(error)));
+      socket.once('connect', () => {
+        if (!attempts.has(socket)) return;
+        finish(socket);
+        resolve(socket);
+      });
+      if (waiting.length > 0) beside.restart();
+    }
+
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    attempt();
   });
 }
 
-async function addressesOf({ host, trusted }: Target, resolver: Resolver): Promise<Address[]> {
-  const literal = isIP(host);
-  if (literal !== 0) return [{ address: host, family: literal as 4 | 6 }];
-  try {
-    // A name that the operator wrote may stand in /etc/hosts; a stranger's must come from DNS.
-    if (trusted) return (await systemLookup(host, { all: true })) as Address[];
-    const [v6, v4] = await Promise.allSettled([resolver.resolve6(host), resolver.resolve4(host)]);
-    const addresses = [
-      ...(v6.status === 'fulfilled' ? v6.value.map((address) => ({ address, family: 6 as const })) : []),
-      ...(v4.status === 'fulfilled' ? v4.value.map((address) => ({ address, family: 4 as const })) : []),
-    ];
-    if (addresses.length === 0) throw (v4 as PromiseRejectedResult).reason ?? new Error('no address');
-    return addresses;
-  } catch (error) {
-    throw new GatewayError('upstream-unreachable', `${host} has no address: ${reasonOf(error)}`, { cause: error });
+/** `connect ECONNREFUSED 10.0.0.1:5222` in fewer words; the address is said beside it. */
+function whyOf(error: Error): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ECONNREFUSED':
+      return 'connection refused';
+    case 'ENETUNREACH':
+    case 'EHOSTUNREACH':
+      return 'no way there';
+    case 'ETIMEDOUT':
+      return 'no answer';
+    default:
+      return reasonOf(error);
   }
 }

@@ -1,13 +1,43 @@
 import { GatewayError } from '../core/errors.ts';
-import type { StreamHeader } from '../core/ports.ts';
+import type { RestartAttributes, StreamHeader, StreamRequest } from '../core/ports.ts';
 import { NS } from '../xml/ns.ts';
 import { XmlError, type RootTag } from '../xml/reader.ts';
 import { attributes } from '../xml/write.ts';
 
 /** Our stream header (RFC 6120 §4.7). Nothing of the client's is in it but these values, escaped. */
-export function renderHeader({ to, from, lang }: StreamHeader, more: Readonly<Record<string, string>> = {}): string {
+function renderHeader({ to, from, lang }: StreamHeader, more: Readonly<Record<string, string>> = {}): string {
   const own = { xmlns: NS.client, 'xmlns:stream': NS.streams, to };
   return `<?xml version='1.0'?><stream:stream${attributes({ ...own, from, version: '1.0', 'xml:lang': lang, ...more })}>`;
+}
+
+/** The headers of a stream and of its restarts, which change only what they say themselves. */
+export class Greeting {
+  readonly #to: string;
+  #attributes: RestartAttributes;
+
+  constructor(request: StreamRequest) {
+    this.#to = request.to;
+    this.#attributes = request;
+  }
+
+  restart(given: RestartAttributes): void {
+    const { from, lang, headerAttributes } = this.#attributes;
+    this.#attributes = {
+      from: given.from ?? from,
+      lang: given.lang ?? lang,
+      headerAttributes: given.headerAttributes ?? headerAttributes,
+    };
+  }
+
+  /** Before TLS: the client's JID is nobody's business (RFC 6120 §4.7.1), and neither is what else it says. */
+  get beforeTls(): string {
+    return renderHeader({ to: this.#to, lang: this.#attributes.lang });
+  }
+
+  render(isSecured: boolean): string {
+    const { from, lang, headerAttributes } = this.#attributes;
+    return renderHeader({ to: this.#to, from: isSecured ? from : undefined, lang }, headerAttributes);
+  }
 }
 
 /** The server's stream header. Throws `XmlError` for a root that is none, and `GatewayError` for a version below 1.0. */

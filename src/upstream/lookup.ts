@@ -1,87 +1,101 @@
-import type { Resolver } from 'node:dns/promises';
 import type { SrvRecord } from 'node:dns';
 import { GatewayError, reasonOf } from '../core/errors.ts';
 import type { Lookup, StreamRequest, Target } from '../core/ports.ts';
-import { isLoopback, isNamedRoute } from './policy.ts';
+import type { ProxyVersion } from '../core/proxy-header.ts';
+import { isLoopback } from './addresses.ts';
+import type { Dns } from './dns.ts';
+import { isNamedRoute } from './policy.ts';
+import { orderServices } from './srv.ts';
 
-/** What the configuration fixes for one domain. */
+/** What the configuration fixes for a domain. PEM texts are texts here, not file names. */
 export interface Endpoint {
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   readonly tls?: Target['tls'] | undefined;
-  /** PEM certificates to trust instead of the public ones. */
+  /** Certificates to trust instead of the public ones. */
   readonly ca?: string | undefined;
+  /** SHA-256 of the certificates of which the server must have one; then nothing else about it counts. */
+  readonly fingerprints?: readonly string[] | undefined;
+  /** What the gateway shows of itself, where the server asks for a certificate. */
+  readonly clientCert?: string | undefined;
+  readonly clientKey?: string | undefined;
+  /** The server is told the client's address by this version of the PROXY protocol. */
+  readonly proxyProtocol?: ProxyVersion | undefined;
+}
+
+export interface EndpointSettings {
+  readonly domains: Readonly<Record<string, Endpoint>>;
+  readonly defaultEndpoint?: Endpoint | undefined;
+}
+
+/** What is fixed for a domain. One that names no host of its own goes where the default goes. */
+export function endpointOf(domain: string, { domains, defaultEndpoint }: EndpointSettings): Endpoint {
+  const own = Object.hasOwn(domains, domain) ? domains[domain] : undefined;
+  return own?.host === undefined ? { ...defaultEndpoint, ...own } : own;
 }
 
 const XMPP_PORT = 5222;
 
 /**
- * Where to connect for a domain: its fixed endpoint, else SRV records by priority and weight (RFC 6120 §3.2.1, RFC 2782),
- * else the domain itself. `localhost` is this machine.
+ * Where to connect for a domain: its fixed endpoint, else SRV records (RFC 6120 §3.2.1, XEP-0368), else the domain itself.
+ * `localhost` is this machine.
  */
 export class DomainLookup implements Lookup {
-  readonly #endpoints: Readonly<Record<string, Endpoint>>;
+  readonly #settings: EndpointSettings;
   readonly #routes: readonly string[];
-  readonly #resolver: Resolver;
+  readonly #dns: Dns;
 
-  constructor(endpoints: Readonly<Record<string, Endpoint>>, routes: readonly string[], resolver: Resolver) {
-    this.#endpoints = endpoints;
+  constructor(settings: EndpointSettings, routes: readonly string[], dns: Dns) {
+    this.#settings = settings;
     this.#routes = routes;
-    this.#resolver = resolver;
+    this.#dns = dns;
   }
 
   async *targets({ to: domain, route }: StreamRequest, signal: AbortSignal): AsyncIterable<Target> {
-    const endpoint = Object.hasOwn(this.#endpoints, domain) ? this.#endpoints[domain] : undefined;
+    const endpoint = endpointOf(domain, this.#settings);
     // Where no routes are allowed, `route` is ignored (BOSH-SESSION-12). It never changes whose certificate is expected.
     if (route !== undefined && this.#routes.length > 0) {
-      const tls = endpoint?.tls ?? (isLoopback(route.host) ? 'optional' : 'starttls');
+      const tls = endpoint.tls ?? (isLoopback(route.host) ? 'optional' : 'starttls');
       yield { ...route, tls, trusted: isNamedRoute(route, this.#routes) };
       return;
     }
-    const host = endpoint?.host ?? (domain === 'localhost' ? '127.0.0.1' : undefined);
+    const host = endpoint.host ?? (domain === 'localhost' ? '127.0.0.1' : undefined);
     if (host !== undefined) {
-      const tls = endpoint?.tls ?? (isLoopback(host) ? 'optional' : 'starttls');
-      yield { host, port: endpoint?.port ?? XMPP_PORT, tls, trusted: true };
+      const tls = endpoint.tls ?? (isLoopback(host) ? 'optional' : 'starttls');
+      yield { host, port: endpoint.port ?? XMPP_PORT, tls, trusted: true };
       return;
     }
-    const tls = endpoint?.tls ?? 'starttls';
-    const records = await this.#srv(domain);
+    const { tls } = endpoint;
+    const { direct, starttls } = await this.#records(domain);
     if (signal.aborted) return;
-    if (records === undefined) {
-      yield { host: domain, port: endpoint?.port ?? XMPP_PORT, tls, trusted: false };
+    if (direct.length + starttls.length === 0) {
+      yield { host: domain, port: endpoint.port ?? XMPP_PORT, tls: tls ?? 'starttls', trusted: false };
       return;
     }
-    for (const { name, port } of records) yield { host: name, port, tls, trusted: false };
-  }
-
-  /** Undefined where there are no records: then the domain itself is the target (RFC 6120 §3.2.2). */
-  async #srv(domain: string): Promise<SrvRecord[] | undefined> {
-    let records: SrvRecord[];
-    try {
-      records = await this.#resolver.resolveSrv(`_xmpp-client._tcp.${domain}`);
-    } catch (error) {
-      const { code } = error as { code?: string };
-      if (code === 'ENOTFOUND' || code === 'ENODATA') return undefined;
-      throw new GatewayError('upstream-unreachable', `SRV lookup of ${domain} failed: ${reasonOf(error)}`);
+    // What the operator says of TLS rules out the records that say another thing.
+    const services = orderServices(
+      tls === undefined || tls === 'direct' ? direct : [],
+      tls === 'direct' ? [] : starttls,
+    );
+    if (services.length === 0) {
+      throw new GatewayError('upstream-unreachable', `${domain} offers no XMPP for clients (no SRV record to follow)`);
     }
-    // A lone "." says that the service is not offered (RFC 2782).
-    const usable = records.filter(({ name, port }) => name !== '' && name !== '.' && port > 0);
-    if (usable.length === 0)
-      throw new GatewayError('upstream-unreachable', `${domain} offers no XMPP for clients (SRV ".")`);
-    return orderSrv(usable, Math.random);
+    for (const { name, port, direct: isDirect } of services) {
+      yield { host: name, port, tls: isDirect ? 'direct' : (tls ?? 'starttls'), trusted: false };
+    }
   }
-}
 
-/** RFC 2782: lower priority first; within one, by chance in proportion to the weights. */
-export function orderSrv(records: readonly SrvRecord[], random: () => number): SrvRecord[] {
-  const left = [...records].sort((a, b) => a.priority - b.priority || a.weight - b.weight);
-  const ordered: SrvRecord[] = [];
-  while (left.length > 0) {
-    const same = left.filter(({ priority }) => priority === left[0]?.priority);
-    let pick = random() * same.reduce((sum, { weight }) => sum + weight, 0);
-    const chosen = same.find(({ weight }) => (pick -= weight) <= 0) ?? (same[0] as SrvRecord);
-    left.splice(left.indexOf(chosen), 1);
-    ordered.push(chosen);
+  /** Throws where DNS fails: that is not the same as no records (RFC 6120 §3.2.1). */
+  async #records(domain: string): Promise<{ direct: readonly SrvRecord[]; starttls: readonly SrvRecord[] }> {
+    const [direct, starttls] = await Promise.allSettled([
+      this.#dns.srv(`_xmpps-client._tcp.${domain}`),
+      this.#dns.srv(`_xmpp-client._tcp.${domain}`),
+    ]);
+    // Direct TLS is an addition: without its records there is the other way, which is verified as well.
+    const known = direct.status === 'fulfilled' ? direct.value : [];
+    if (starttls.status === 'fulfilled') return { direct: known, starttls: starttls.value };
+    if (known.length > 0) return { direct: known, starttls: [] };
+    const detail = `SRV lookup of ${domain} failed: ${reasonOf(starttls.reason)}`;
+    throw new GatewayError('upstream-unreachable', detail, { cause: starttls.reason });
   }
-  return ordered;
 }

@@ -1,7 +1,9 @@
-import { BlockList, isIP } from 'node:net';
-import { isIpLiteral } from '../core/domain.ts';
+import { domainPattern, isIpLiteral } from '../core/domain.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { Route } from '../core/ports.ts';
+import { Networks } from '../core/ip.ts';
+import type { Route, Target } from '../core/ports.ts';
+import { isSpecialAddress } from './addresses.ts';
+import type { Address } from './dns.ts';
 
 export interface PolicySettings {
   /** Domains by name, with what is fixed for them. */
@@ -9,20 +11,20 @@ export interface PolicySettings {
   readonly retiredDomains: readonly string[];
   /** Whether domains that are not named are served too. */
   readonly serveOthers: boolean;
+  /** Of those that are not named, only these; empty: all. */
+  readonly allowDomains: readonly (string | RegExp)[];
+  /** Not served, whatever else is said of them. */
+  readonly denyDomains: readonly (string | RegExp)[];
   /** Where clients may ask to be connected to: `host:port` or `*.suffix:port`. Empty: `route` is ignored. */
   readonly routes: readonly string[];
-}
-
-/** Throws `host-unknown` or `host-gone` for a domain that is not served (BOSH-SESSION-03). */
-export function checkServed(domain: string, settings: PolicySettings): void {
-  if (settings.retiredDomains.includes(domain)) throw new GatewayError('host-gone', domain);
-  if (Object.hasOwn(settings.domains, domain)) return;
-  // An address is no XMPP domain unless the configuration says so: no DNS query, no connection (B-20).
-  if (!settings.serveOthers || isIpLiteral(domain)) throw new GatewayError('host-unknown', domain);
+  /** Special networks that DNS may lead to all the same. */
+  readonly allowAddresses: readonly string[];
+  /** Ports that DNS, or a redirect, may lead to. */
+  readonly allowPorts: readonly string[];
 }
 
 /** Throws `host-unknown` for a route that is not allowed (B-23). */
-export function checkRoute(route: Route | undefined, routes: readonly string[]): void {
+function checkRoute(route: Route | undefined, routes: readonly string[]): void {
   if (route === undefined || routes.length === 0 || isNamedRoute(route, routes)) return;
   const { host, port } = route;
   const isAllowed = routes.some((allowed) => allowed.startsWith('*') && `${host}:${port}`.endsWith(allowed.slice(1)));
@@ -34,52 +36,61 @@ export function isNamedRoute({ host, port }: Route, routes: readonly string[]): 
   return routes.includes(`${host.includes(':') ? `[${host}]` : host}:${port}`);
 }
 
-/** Networks that no public XMPP server lies in: RFC 6890's special ranges, and all that embeds an IPv4 address. */
-const special = new BlockList();
-for (const [net, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 4],
-  ['240.0.0.0', 4],
-] as const) {
-  special.addSubnet(net, prefix, 'ipv4');
-}
-for (const [net, prefix] of [
-  ['::', 96], // unspecified, loopback, IPv4-compatible
-  ['64:ff9b::', 96],
-  ['64:ff9b:1::', 48],
-  ['100::', 64],
-  ['2001::', 23], // Teredo, ORCHID and other assignments
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['3fff::', 20],
-  ['5f00::', 16],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['fec0::', 10],
-  ['ff00::', 8],
-] as const) {
-  special.addSubnet(net, prefix, 'ipv6');
-}
+/** Who may be dialled, the same for every front end. It is asked before anything is sent, and again for each address. */
+export class Policy {
+  readonly #settings: PolicySettings;
+  readonly #addresses: Networks;
+  readonly #ports: readonly (readonly [first: number, last: number])[];
+  readonly #allowed: readonly RegExp[];
+  readonly #denied: readonly RegExp[];
 
-/** True for private, loopback, link-local and other special addresses, IPv4-mapped ones included. */
-export function isSpecialAddress(address: string): boolean {
-  const family = isIP(address);
-  return family === 0 || special.check(address, family === 4 ? 'ipv4' : 'ipv6');
-}
+  constructor(settings: PolicySettings) {
+    this.#settings = settings;
+    this.#addresses = new Networks(settings.allowAddresses);
+    this.#ports = settings.allowPorts.map((range) => {
+      const [first = NaN, last = first] = range.split('-').map(Number);
+      return [first, last];
+    });
+    this.#allowed = settings.allowDomains.flatMap((pattern) => domainPattern(pattern) ?? []);
+    this.#denied = settings.denyDomains.flatMap((pattern) => domainPattern(pattern) ?? []);
+  }
 
-/** True where the connection does not leave this machine. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+  /** Throws `host-unknown` or `host-gone` for a domain or a route that is not served (BOSH-SESSION-03). */
+  check(domain: string, route: Route | undefined): void {
+    const { domains, retiredDomains, serveOthers, routes } = this.#settings;
+    if (retiredDomains.includes(domain)) throw new GatewayError('host-gone', domain);
+    if (this.#denied.some((rule) => rule.test(domain)))
+      throw new GatewayError('host-unknown', `${domain}: denyDomains`);
+    if (!Object.hasOwn(domains, domain)) {
+      if (!serveOthers) throw new GatewayError('host-unknown', `${domain}: serveOthers is false`);
+      // An address is no XMPP domain unless the configuration says so: no DNS query, no connection (B-20).
+      if (isIpLiteral(domain)) throw new GatewayError('host-unknown', `${domain}: an address, not a domain`);
+      if (this.#allowed.length > 0 && !this.#allowed.some((rule) => rule.test(domain))) {
+        throw new GatewayError('host-unknown', `${domain}: not in allowDomains`);
+      }
+    }
+    checkRoute(route, routes);
+  }
+
+  /**
+   * Throws `upstream-refused` for a port that is none of XMPP's: the gateway greets no mail servers for strangers. A suffix
+   * among `routes` names its port itself.
+   */
+  checkPort({ host, port, trusted }: Target, route: Route | undefined): void {
+    if (trusted || (route !== undefined && this.#settings.routes.length > 0)) return;
+    if (this.#ports.some(([first, last]) => port >= first && port <= last)) return;
+    throw new GatewayError('upstream-refused', `${host}: port ${port} is not among allowPorts`);
+  }
+
+  allows(address: string): boolean {
+    return !isSpecialAddress(address) || this.#addresses.has(address);
+  }
+
+  /** The addresses that may be dialled. Throws `upstream-refused` where there are none (UP-ADDR-01). */
+  filter({ host, port, trusted }: Target, found: readonly Address[]): readonly Address[] {
+    const addresses = trusted ? found : found.filter(({ address }) => this.allows(address));
+    if (addresses.length > 0) return addresses;
+    const [first] = found;
+    throw new GatewayError('upstream-refused', `${host}:${port} is at a special address (${first?.address ?? 'none'})`);
+  }
 }

@@ -1,6 +1,5 @@
-import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../core/clock.ts';
-import { ERRORS, GatewayError, codeOf, reasonOf } from '../core/errors.ts';
+import { ERRORS, GatewayError, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
 import type {
   Downstream,
   Logger,
@@ -9,172 +8,159 @@ import type {
   StreamEnd,
   StreamHeader,
   StreamRequest,
-  Target,
   Upstream,
+  UpstreamSecurity,
 } from '../core/ports.ts';
 import { streamError } from '../stream/stream-error.ts';
 import { NS } from '../xml/ns.ts';
-import { StreamReader, XmlError, type RootTag, type Slice, type XmlLimits } from '../xml/reader.ts';
-import { stanzaOf } from '../xml/stanza.ts';
-import { clientFeatures, offersStarttls } from './features.ts';
-import { readHeader, renderHeader } from './header.ts';
-
-export interface XmppStreamSettings {
-  readonly xml: XmlLimits;
-  readonly connectSeconds: number;
-  readonly negotiateSeconds: number;
-  readonly closeSeconds: number;
-  readonly maxUpstreamBytes: number;
-  readonly maxUpstreamBacklogBytes: number;
-}
-
-/** What the connector does for its streams. */
-export interface Dialer {
-  targets(request: StreamRequest, signal: AbortSignal): AsyncIterable<Target>;
-  dial(target: Target, signal: AbortSignal): Promise<Socket>;
-  secure(socket: Socket, target: Target, domain: string): Promise<Socket>;
-  finished(stream: XmppStream): void;
-}
+import { Approach, type Connection } from './approach.ts';
+import { asksForExternal, clientFeatures, invalidMechanism, tlsStep } from './features.ts';
+import { Greeting } from './header.ts';
+import { Inlet } from './inlet.ts';
+import { Keepalive } from './keepalive.ts';
+import { seeOtherHost } from './redirect.ts';
+import { securityOf } from './security.ts';
+import type { StreamHost, XmppStreamSettings } from './stream-host.ts';
+import { Wire } from './wire.ts';
 
 /**
- * `dialing`: no server yet, or TLS under way. `plain`: a stream in clear, up to STARTTLS. `proceed`: `<proceed/>` is awaited.
- * `ready`: what the server says is for the client. `closing`: our end tag is out. `closed`: over.
+ * `dialing`: no server yet. `plain`: a stream in clear, up to STARTTLS. `proceed`: `<proceed/>` is awaited. `securing`: TLS is
+ * under way on it. `ready`: what the server says is for the client. `closing`: our end tag is out. `closed`: over.
  */
-type State = 'dialing' | 'plain' | 'proceed' | 'ready' | 'closing' | 'closed';
+type State = 'dialing' | 'plain' | 'proceed' | 'securing' | 'ready' | 'closing' | 'closed';
 
 /** One client's XMPP stream to its server, over TCP and TLS (RFC 6120). */
 export class XmppStream implements Upstream {
   readonly #request: StreamRequest;
   readonly #client: Downstream;
-  readonly #dialer: Dialer;
+  readonly #host: StreamHost;
   readonly #settings: XmppStreamSettings;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #abort = new AbortController();
+  readonly #approach: Approach;
+  readonly #greeting: Greeting;
+  readonly #inlet: Inlet;
+  readonly #keepalive: Keepalive;
   #state: State = 'dialing';
-  #socket: Socket | undefined;
-  #reader: StreamReader | undefined;
-  #target: Target | undefined;
-  /** The header of the stream in clear, kept until it is known whether TLS follows. */
-  #plainHeader: StreamHeader | undefined;
-  #secured = false;
-  #attributes: RestartAttributes;
-  #deadline: Timer;
-  #corked = false;
-  /** The server takes no more: the client was told. */
-  #clientPaused = false;
-  #readingPaused = false;
+  #wire: Wire | undefined;
+  #connection: Connection | undefined;
+  /** A header that the client was not told of: TLS, or another server, may follow. */
+  #header: StreamHeader | undefined;
+  /** The server has said something that is XMPP. */
+  #isGreeted = false;
+  /** Something has passed between the client and this server: no other one can take its place. */
+  #isCommitted = false;
+  /** The server has said that the login is done: a new stream follows (RFC 6120 §6.4.6). */
+  #isRestartDue = false;
+  /** Of the negotiation, then of the closing. */
+  #deadline: Timer | undefined;
 
   constructor(
     request: StreamRequest,
     client: Downstream,
-    dialer: Dialer,
+    host: StreamHost,
     settings: XmppStreamSettings,
     clock: Clock,
     log: Logger,
   ) {
     this.#request = request;
     this.#client = client;
-    this.#dialer = dialer;
+    this.#host = host;
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
-    this.#attributes = request;
-    // Whatever a name server or a host is still being waited for (UP-DNS-08).
-    this.#deadline = clock.after(settings.connectSeconds * 1000, () =>
-      this.#fail('upstream-timeout', 'no connection to the server in time'),
-    );
+    this.#greeting = new Greeting(request);
+    this.#approach = new Approach(request, host, settings.connectSeconds, clock, log);
+    const handlers = {
+      header: (header: StreamHeader) => this.#greeted(header),
+      stanza: (stanza: Stanza) => this.#stanza(stanza),
+      end: () => this.#serverEnd(),
+      broken: (...why: [condition: string, detail: string, code: ErrorCode]) => this.#refuse(...why),
+    };
+    this.#inlet = new Inlet(handlers, settings, clock);
+    const actions = {
+      write: (xml: string) => this.#write(xml),
+      isListening: () => this.#wire?.isPaused === false,
+      dead: () => this.#lost('the server does not answer any more'),
+    };
+    this.#keepalive = new Keepalive(settings, actions, clock);
   }
 
-  /** Tries the targets in their order until a stream is ready. Never rejects. */
+  get domain(): string {
+    return this.#request.to;
+  }
+
+  /** Looks for a server until one takes the connection. Never rejects. */
   async connect(): Promise<void> {
-    let failure: unknown = new GatewayError('upstream-unreachable', `${this.#request.to} has no address`);
     try {
-      for await (const target of this.#dialer.targets(this.#request, this.#abort.signal)) {
-        try {
-          const socket = await this.#dialer.dial(target, this.#abort.signal);
-          await this.#use(socket, target);
-          return;
-        } catch (error) {
-          failure = error;
-          this.#log.debug({ domain: this.#request.to, host: target.host, reason: reasonOf(error) }, 'target failed');
-          if (this.#abort.signal.aborted) break;
-        }
-      }
+      this.#use(await this.#approach.next());
     } catch (error) {
-      failure = error;
+      this.#finish({ code: codeOf(error), detail: reasonOf(error) });
     }
-    this.#finish({ code: codeOf(failure), detail: reasonOf(failure) });
   }
 
-  async #use(tcp: Socket, target: Target): Promise<void> {
-    if (this.#isOver()) {
-      tcp.destroy();
-      return;
-    }
-    this.#target = target;
-    let socket = tcp;
-    this.#socket = tcp;
-    if (target.tls === 'direct') {
-      socket = await this.#dialer.secure(tcp, target, this.#request.to);
-      this.#secured = true;
-    }
-    this.#deadline.cancel();
-    this.#deadline = this.#clock.after(this.#settings.negotiateSeconds * 1000, () => this.#negotiationTimeout());
-    this.#adopt(socket, this.#secured || target.tls === 'none' ? 'ready' : 'plain');
+  #become(state: State): void {
+    const before = this.#state;
+    this.#state = state;
+    this.#log.debug({ domain: this.domain, before, state }, 'server stream');
+    if ((before === 'dialing') !== (state === 'dialing')) this.#host.changed(this, state === 'dialing');
   }
 
-  /** Speaks XMPP on a socket from its first byte. */
-  #adopt(socket: Socket, state: 'plain' | 'ready'): void {
+  /** Speaks XMPP on a connection from its first byte. */
+  #use(connection: Connection): void {
+    const { socket, target, isSecured } = connection;
     if (this.#isOver()) {
       socket.destroy();
       return;
     }
-    this.#socket = socket;
-    this.#state = state;
-    socket.on('data', (bytes: Buffer) => this.#read(bytes));
-    socket.on('error', (error) => this.#lost(reasonOf(error)));
-    socket.on('end', () => this.#lost('the server closed the connection'));
-    socket.on('close', () => this.#lost('the connection was closed'));
-    socket.on('drain', () => this.#drained());
+    this.#connection = connection;
+    this.#isGreeted = false;
+    this.#header = undefined;
+    this.#become(isSecured || target.tls === 'none' ? 'ready' : 'plain');
+    const handlers = {
+      data: (bytes: Buffer) => this.#read(bytes),
+      lost: (detail: string) => this.#lost(detail),
+      flow: (isFull: boolean) => (isFull ? this.#client.pause() : this.#client.resume()),
+      overflow: () => this.#fail('policy-violation', 'the server does not take what the client sends'),
+    };
+    this.#wire = new Wire(socket, handlers, this.#settings, this.#clock);
     this.#openStream();
   }
 
   #openStream(): void {
-    this.#reader?.stop();
-    this.#reader = new StreamReader(
-      { header: (root) => this.#header(root), element: (slice) => this.#element(slice), end: () => this.#serverEnd() },
-      this.#settings.xml,
+    this.#deadline?.cancel();
+    this.#deadline = this.#clock.after(this.#settings.negotiateSeconds * 1000, () =>
+      this.#refuse('connection-timeout', 'no stream features in time', 'upstream-timeout'),
     );
-    const { from, lang, headerAttributes } = this.#attributes;
-    // The client's JID is nobody's business while the stream is in clear (RFC 6120 §4.7.1), and so is what else it says.
-    const { to } = this.#request;
-    this.#write(
-      this.#state === 'plain'
-        ? renderHeader({ to, lang })
-        : renderHeader({ to, from: this.#secured ? from : undefined, lang }, headerAttributes),
-    );
+    this.#inlet.open();
+    const isSecured = this.#connection?.isSecured === true;
+    this.#write(this.#state === 'plain' ? this.#greeting.beforeTls : this.#greeting.render(isSecured));
   }
 
   #read(bytes: Buffer): void {
     if (this.#state === 'closed') return;
-    try {
-      this.#reader?.write(bytes);
-    } catch (error) {
-      if (error instanceof XmlError) this.#refuse(error.code, error.message);
-      else if (error instanceof GatewayError) this.#refuse(ERRORS[error.code].stream, reasonOf(error));
-      else this.#refuse('internal-server-error', reasonOf(error), 'internal-error');
-    }
+    this.#keepalive.heard();
+    this.#inlet.write(bytes);
+    if (this.#state === 'ready') this.#tellHeader();
   }
 
-  #header(root: RootTag): void {
-    const header = readHeader(root);
-    if (this.#state === 'ready') this.#client.opened(header);
-    else this.#plainHeader = header;
+  #greeted(header: StreamHeader): void {
+    this.#header = header;
+    this.#isGreeted = true;
+    const { from } = header;
+    // It is passed on as it is: who the server is, its certificate says (U-06).
+    if (from !== undefined && from !== this.domain) this.#log.info({ domain: this.domain, from }, 'odd stream header');
   }
 
-  #element(slice: Slice): void {
-    const stanza = stanzaOf(slice);
+  /** Not at once: a redirect that comes with it is not for the client. */
+  #tellHeader(): void {
+    if (this.#header === undefined) return;
+    const header = this.#header;
+    this.#header = undefined;
+    this.#client.opened(header);
+  }
+
+  #stanza(stanza: Stanza): void {
     switch (this.#state) {
       case 'plain':
         this.#plainElement(stanza);
@@ -192,146 +178,168 @@ export class XmppStream implements Upstream {
 
   #plainElement(stanza: Stanza): void {
     if (stanza.ns === NS.streams && stanza.name === 'error') {
-      this.#finish({ code: 'stream-error', error: stanza });
-    } else if (stanza.ns !== NS.streams || stanza.name !== 'features') {
-      this.#refuse('bad-format', 'the server sent something else than features first');
-    } else if (offersStarttls(stanza)) {
-      this.#state = 'proceed';
-      this.#write(`<starttls xmlns='${NS.tls}'/>`);
-    } else if (this.#target?.tls === 'optional') {
-      this.#state = 'ready';
-      this.#client.opened(this.#plainHeader ?? {});
-      this.#deliver(stanza);
-    } else {
-      this.#fail('upstream-tls', 'the server offers no STARTTLS, and TLS is required');
+      this.#streamError(stanza);
+      return;
     }
+    if (stanza.ns !== NS.streams || stanza.name !== 'features') {
+      this.#refuse('bad-format', 'the server sent something else than features first');
+      return;
+    }
+    const step = tlsStep(stanza, this.#connection?.target.tls);
+    if (step === 'starttls') {
+      this.#become('proceed');
+      this.#write(`<starttls xmlns='${NS.tls}'/>`);
+    } else if (step === 'go on') {
+      this.#become('ready');
+      this.#deliver(stanza);
+    } else this.#fail('upstream-tls', 'the server offers no STARTTLS, and TLS is required');
   }
 
-  #proceed({ name, ns }: Stanza): void {
+  #proceed(stanza: Stanza): void {
+    const { name, ns } = stanza;
+    if (ns === NS.streams && name === 'error') {
+      this.#streamError(stanza);
+      return;
+    }
     if (ns !== NS.tls || name !== 'proceed') {
       this.#fail('upstream-tls', `the server answered <starttls/> with <${name.slice(0, 40)}/>`);
       return;
     }
     // Whatever came in clear after it would be taken for the server's word under TLS (RFC 6120 §5.4.3.3, U-11).
-    if (this.#reader?.midway === true) {
+    if (this.#inlet.isMidway) {
       this.#fail('upstream-tls', 'the server sent plain text after <proceed/>');
       return;
     }
-    const socket = this.#socket as Socket;
-    this.#reader?.stop();
-    for (const event of ['data', 'error', 'end', 'close', 'drain']) socket.removeAllListeners(event);
-    this.#state = 'dialing';
-    this.#dialer.secure(socket, this.#target as Target, this.#request.to).then(
-      (secured) => {
-        this.#secured = true;
-        this.#adopt(secured, 'ready');
-      },
+    const connection = this.#connection as Connection;
+    this.#inlet.stop();
+    // Nothing of ours may stand between the records of TLS.
+    this.#wire?.release();
+    this.#wire = undefined;
+    this.#become('securing');
+    this.#host.secure(connection, this.#request).then(
+      (secured) => this.#use(secured),
       (error: unknown) => this.#finish({ code: codeOf(error), detail: reasonOf(error) }),
     );
   }
 
   #deliver(stanza: Stanza): void {
-    if (stanza.ns === NS.streams && stanza.name === 'error') {
-      this.#write('</stream:stream>');
-      this.#endSocket();
-      this.#finish({ code: 'stream-error', error: stanza });
+    const { name, ns } = stanza;
+    if (ns === NS.streams && name === 'error') {
+      this.#streamError(stanza);
       return;
     }
-    // These would speak for the gateway itself (U-30, U-31).
-    if (stanza.ns === NS.framing || stanza.ns === NS.httpbind) {
-      this.#refuse('bad-format', `the server sent an element in ${stanza.ns}`);
+    // Some would speak for the gateway itself (U-30, U-31); after SASL's success there is no stream to say anything on (U-28).
+    if (ns === NS.framing || ns === NS.httpbind || this.#isRestartDue) {
+      this.#refuse(
+        'bad-format',
+        `the server sent an element in ${ns}${this.#isRestartDue ? ' before the restart' : ''}`,
+      );
       return;
     }
-    if (stanza.ns === NS.streams && stanza.name === 'features') {
-      this.#deadline.cancel();
-      this.#client.deliver(clientFeatures(stanza));
+    if (this.#keepalive.observe(stanza)) return;
+    this.#tellHeader();
+    this.#isCommitted = true;
+    this.#isRestartDue = ns === NS.sasl && name === 'success';
+    if (ns !== NS.streams || name !== 'features') {
+      this.#client.deliver(stanza);
       return;
     }
-    this.#client.deliver(stanza);
+    this.#deadline?.cancel();
+    const rules = { maxBytes: this.#settings.maxBodyBytes, external: !this.#host.isGatewaysName(this.#request) };
+    this.#client.deliver(clientFeatures(stanza, rules));
+  }
+
+  security(): UpstreamSecurity | undefined {
+    return this.#connection === undefined ? undefined : securityOf(this.#connection);
+  }
+
+  /** The error goes to the client whole; another server's address does not: web clients would go there (UP-ERR-03, -04). */
+  #streamError(error: Stanza): void {
+    this.#write('</stream:stream>');
+    this.#wire?.end();
+    const place = seeOtherHost(error);
+    if (place === undefined) {
+      this.#tellHeader();
+      this.#finish({ code: 'stream-error', error });
+    } else if (this.#isCommitted) {
+      const detail = `see-other-host "${place.slice(0, 80)}" in a running session`;
+      this.#finish({ code: 'stream-error', detail, error: streamError('reset') });
+    } else {
+      try {
+        this.#approach.redirect((this.#connection as Connection).target, place);
+        this.#dialAgain();
+      } catch (refusal) {
+        this.#finish({ code: codeOf(refusal), detail: reasonOf(refusal) });
+      }
+    }
+  }
+
+  /** What came from the server before is forgotten, its connection too. */
+  #dialAgain(): void {
+    this.#inlet.stop();
+    this.#deadline?.cancel();
+    this.#wire?.release().on('error', () => {});
+    this.#wire?.drop();
+    this.#wire = undefined;
+    this.#become('dialing');
+    void this.connect();
   }
 
   send(stanza: Stanza): void {
-    if (this.#state === 'ready') this.#write(stanza.xml);
+    if (this.#state !== 'ready') return;
+    // With the gateway's certificate a client could log in as the gateway (UP-TLS-17).
+    if (asksForExternal(stanza) && this.#host.isGatewaysName(this.#request))
+      this.#client.deliver(invalidMechanism(stanza));
+    else {
+      this.#isCommitted = true;
+      this.#write(stanza.xml);
+    }
   }
 
   restart(given: RestartAttributes = {}): void {
     if (this.#state !== 'ready') return;
-    const { from, lang, headerAttributes } = this.#attributes;
-    this.#attributes = {
-      from: given.from ?? from,
-      lang: given.lang ?? lang,
-      headerAttributes: given.headerAttributes ?? headerAttributes,
-    };
-    this.#deadline.cancel();
-    this.#deadline = this.#clock.after(this.#settings.negotiateSeconds * 1000, () => this.#negotiationTimeout());
+    this.#greeting.restart(given);
+    this.#isRestartDue = false;
+    this.#keepalive.stop();
     this.#openStream();
   }
 
   close(end?: StreamEnd): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
-    this.#deadline.cancel();
+    this.#deadline?.cancel();
     if (this.#state !== 'ready' || end?.unclean === true) {
       // Nothing is open yet, or the server shall see a broken connection so that the client can resume (SM-03).
-      this.#endSocket();
+      this.#wire?.end();
       this.#finish(end);
       return;
     }
-    this.#state = 'closing';
-    this.#resumeReading();
+    this.#become('closing');
+    this.#keepalive.stop();
+    this.#wire?.resume();
     this.#write(`${end?.error?.xml ?? ''}</stream:stream>`);
     // What the server still says is delivered until its own end tag (RFC 6120 §4.4).
     this.#deadline = this.#clock.after(this.#settings.closeSeconds * 1000, () => this.#finish(end));
   }
 
-  /** Drops the connection at once. */
+  /** At once. */
   destroy(): void {
     this.#finish();
-    this.#socket?.destroy();
+    this.#wire?.destroy();
   }
 
   pause(): void {
-    this.#readingPaused = true;
-    this.#socket?.pause();
+    this.#wire?.pause();
+    this.#inlet.pausing(true);
   }
 
   resume(): void {
-    this.#resumeReading();
+    this.#wire?.resume();
+    this.#inlet.pausing(false);
   }
 
-  #resumeReading(): void {
-    if (!this.#readingPaused) return;
-    this.#readingPaused = false;
-    this.#socket?.resume();
-  }
-
-  /** Many elements of one turn leave in one write. */
   #write(xml: string): void {
-    const socket = this.#socket;
-    if (socket === undefined || !socket.writable) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
-    }
-    socket.write(xml);
-    const backlog = socket.writableLength;
-    if (this.#state !== 'ready' || backlog <= this.#settings.maxUpstreamBytes) return;
-    if (backlog > this.#settings.maxUpstreamBacklogBytes) {
-      this.#endSocket();
-      this.#finish({ code: 'policy-violation', detail: 'the server does not take what the client sends' });
-    } else if (!this.#clientPaused) {
-      this.#clientPaused = true;
-      this.#client.pause();
-    }
-  }
-
-  #drained(): void {
-    if (!this.#clientPaused) return;
-    this.#clientPaused = false;
-    this.#client.resume();
+    this.#keepalive.sent();
+    this.#wire?.write(xml);
   }
 
   #serverEnd(): void {
@@ -340,42 +348,32 @@ export class XmppStream implements Upstream {
       return;
     }
     if (this.#state === 'ready') this.#write('</stream:stream>');
-    this.#endSocket();
+    this.#wire?.end();
     this.#finish();
   }
 
   #lost(detail: string): void {
     if (this.#isOver()) return;
-    const closing = this.#state === 'closing';
-    this.#socket?.destroy();
-    this.#finish(closing ? undefined : { code: 'upstream-lost', detail, unclean: true });
-  }
-
-  #negotiationTimeout(): void {
-    this.#refuse('connection-timeout', 'no stream features in time', 'upstream-timeout');
+    const isClosing = this.#state === 'closing';
+    const { target } = this.#connection as Connection;
+    this.#wire?.destroy();
+    // It took the connection and has said nothing: a proxy without a server behind it, or none (UP-DNS-08).
+    if (!this.#isGreeted && !isClosing && !this.#isCommitted) {
+      this.#approach.failed(target, new GatewayError('upstream-lost', detail));
+      this.#dialAgain();
+    } else this.#finish(isClosing ? undefined : { code: 'upstream-lost', detail, unclean: true });
   }
 
   /** The server broke a rule: it is told which, and the stream is over (RFC 6120 §4.9.1.1). */
-  #refuse(condition: string, detail: string, code: StreamEnd['code'] = 'upstream-protocol'): void {
+  #refuse(condition: string, detail: string, code: ErrorCode = 'upstream-protocol'): void {
     if (this.#isOver()) return;
-    // While TLS is being negotiated nothing of ours may stand between its records.
-    if (this.#state !== 'dialing') this.#write(`${streamError(condition).xml}</stream:stream>`);
+    this.#write(`${streamError(condition).xml}</stream:stream>`);
     this.#fail(code, detail);
   }
 
-  #fail(code: StreamEnd['code'], detail: string): void {
-    this.#endSocket();
+  #fail(code: ErrorCode, detail: string): void {
+    this.#wire?.end();
     this.#finish({ code, detail });
-  }
-
-  /** Lets what was written go out, then closes. */
-  #endSocket(): void {
-    const socket = this.#socket;
-    if (socket === undefined || socket.destroyed) return;
-    socket.end();
-    socket.resume();
-    const deadline = this.#clock.after(this.#settings.closeSeconds * 1000, () => socket.destroy());
-    socket.once('close', () => deadline.cancel());
   }
 
   #isOver(): boolean {
@@ -384,16 +382,19 @@ export class XmppStream implements Upstream {
 
   #finish(end?: StreamEnd): void {
     if (this.#isOver()) return;
-    this.#state = 'closed';
-    this.#deadline.cancel();
-    this.#abort.abort();
-    this.#reader?.stop();
-    if (this.#socket !== undefined && !this.#socket.writableEnded) this.#socket.destroy();
+    const isSecuring = this.#state === 'securing';
+    this.#become('closed');
+    this.#deadline?.cancel();
+    this.#keepalive.stop();
+    this.#approach.stop();
+    this.#inlet.stop();
+    if (isSecuring) this.#connection?.socket.destroy();
+    else this.#wire?.drop();
     if (end !== undefined) {
       const { code, detail } = end;
-      this.#log[ERRORS[code].level]({ domain: this.#request.to, code, detail }, ERRORS[code].help);
+      this.#log[ERRORS[code].level]({ domain: this.domain, code, detail }, ERRORS[code].help);
     }
-    this.#dialer.finished(this);
+    this.#host.finished(this);
     this.#client.closed(end);
   }
 }

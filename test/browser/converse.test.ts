@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Browser, Page } from 'playwright-core';
-import { chromiumProgram, launchChromium, screenshot } from '../support/chromium.ts';
+import type { Browser } from 'playwright-core';
+import { chromiumProgram, launchChromium } from '../support/chromium.ts';
 import type { ChatClient } from '../support/clients/chat-client.ts';
 import { xmppJsWebSocket } from '../support/clients/xmpp-js.ts';
+import { CONVERSE_SETTINGS as settings, withConverse, type ConversePage } from '../support/converse-page.ts';
 import { ejabberdProgram, startEjabberd } from '../support/ejabberd.ts';
 import { startFront, type Front } from '../support/front.ts';
 import { startPageServer, type PageServer } from '../support/page-server.ts';
@@ -16,79 +17,6 @@ const servers = [
   { name: 'Prosody', start: startProsody, skip: skipWithout(prosodyProgram, chromiumProgram) },
   { name: 'ejabberd', start: startEjabberd, skip: skipWithout(ejabberdProgram, chromiumProgram) },
 ];
-const settings = {
-  assets_path: '/dist',
-  view_mode: 'fullscreen',
-  authentication: 'login',
-  discover_connection_methods: false,
-  i18n: 'en',
-};
-
-/** A page with Converse, and what it has sent to the front. */
-class ConversePage {
-  readonly page: Page;
-  readonly sent: string[] = [];
-  readonly errors: string[] = [];
-  readonly #name: string;
-
-  constructor(page: Page, name: string) {
-    this.page = page;
-    this.#name = name;
-    page.on('request', (request) => this.sent.push(request.postData() ?? ''));
-    page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => this.sent.push(String(payload))));
-    page.on('pageerror', (error) => this.errors.push(String(error)));
-  }
-
-  get mechanisms(): string[] {
-    return this.sent.flatMap((data) => /<auth [^>]*mechanism="([^"]+)"/.exec(data)?.[1] ?? []);
-  }
-
-  async login(url: string, { jid, password }: Account): Promise<void> {
-    await this.page.goto(url);
-    await this.page.locator('input[name=jid]').fill(jid);
-    await this.page.locator('input[name=password]').fill(password);
-    await this.page.locator('converse-login-form [type=submit]').click();
-  }
-
-  contact(jid: string, status: 'online' | 'offline'): Promise<void> {
-    return this.page.locator(`li.${status} a.open-chat[data-jid="${jid}"]`).waitFor();
-  }
-
-  async openChat(jid: string): Promise<void> {
-    await this.page.locator(`a.open-chat[data-jid="${jid}"]`).click();
-    await this.page.locator('textarea.chat-textarea').waitFor();
-  }
-
-  async send(text: string): Promise<void> {
-    const field = this.page.locator('textarea.chat-textarea');
-    await field.fill(text);
-    await field.press('Enter');
-  }
-
-  /** Waits until the chat shows exactly these messages, in this order, among those that start with `prefix`. */
-  async shows(expected: readonly string[], prefix = ''): Promise<void> {
-    const messages = this.page.locator('converse-chat-message-body.chat-msg__text');
-    const last = expected.at(-1) ?? '';
-    await messages.filter({ hasText: last }).first().waitFor();
-    const shown = (await messages.allInnerTexts()).map((text) => text.trim());
-    assert.deepEqual(
-      shown.filter((text) => text.startsWith(prefix)),
-      expected,
-    );
-  }
-
-  async logout(): Promise<void> {
-    await this.page.locator('a.show-profile').click();
-    await this.page.getByRole('button', { name: 'Log out' }).click();
-    await this.page.getByRole('button', { name: 'Confirm' }).click();
-    await this.page.locator('input[name=jid]').waitFor();
-  }
-
-  picture(step: string): Promise<void> {
-    return screenshot(this.page, `${this.#name}-${step}`);
-  }
-}
-
 for (const { name, start, skip } of servers) {
   describe(`Converse in chromium with ${name}`, { skip, timeout: 240_000 }, () => {
     let server: RealServer;
@@ -118,24 +46,8 @@ for (const { name, start, skip } of servers) {
       return client;
     }
 
-    /** Runs `use` with a page in a browser profile of its own; takes a picture when it fails. */
-    async function withPage(tag: string, use: (converse: ConversePage) => Promise<void>): Promise<void> {
-      const context = await browser.newContext({ viewport: { width: 1000, height: 700 } });
-      context.setDefaultTimeout(15_000);
-      const converse = new ConversePage(await context.newPage(), `converse-${name}-${tag}`);
-      try {
-        await use(converse);
-        assert.deepEqual(converse.errors, []);
-      } catch (error) {
-        await converse.picture('failed').catch(() => {});
-        const wire = converse.sent.slice(-10).map((data) => data.slice(0, 300));
-        throw new Error(`${String(error)}\nErrors: ${converse.errors.join('\n')}\nLast sent:\n${wire.join('\n')}`, {
-          cause: error,
-        });
-      } finally {
-        await context.close();
-      }
-    }
+    const withPage = (tag: string, use: (converse: ConversePage) => Promise<void>): Promise<void> =>
+      withConverse(browser, `converse-${name}-${tag}`, use);
 
     for (const transport of ['bosh', 'websocket'] as const) {
       const isBosh = transport === 'bosh';
@@ -169,14 +81,13 @@ for (const { name, start, skip } of servers) {
         await front.empty();
       });
 
-      // COMPAT(Converse, 14.0): when it has resumed, it writes a new resource into `from`, and ejabberd ends the stream.
-      if (!isBosh && name === 'ejabberd') continue;
-
-      test(`a reload of the page by ${transport} loses and doubles nothing`, { timeout: 60_000 }, async () => {
+      test(`a reload of the page by ${transport} loses nothing`, { timeout: 60_000 }, async () => {
         const [alice, bob] = await server.pair(`reload-${transport}`);
         const other = await loginOther(bob);
         await withPage(`reload-${transport}`, async (converse) => {
-          await converse.login(url(), alice);
+          // COMPAT(Converse, 14.0): when it has resumed, it writes a new resource into `from` unless it was told which one to
+          // take, and ejabberd ends the stream.
+          await converse.login(url(), { ...alice, jid: `${alice.jid}/web` });
           await converse.contact(bob.jid, 'online');
           await converse.openChat(bob.jid);
           await converse.send('before the reload');
@@ -194,7 +105,10 @@ for (const { name, start, skip } of servers) {
           await converse.page.reload();
           await written;
           await converse.contact(bob.jid, 'online');
-          await converse.shows(away, 'while it reloads');
+          // COMPAT(ejabberd 23 with Converse 14): on ejabberd's own WebSocket too, some come twice and overtake others, and a
+          // stanza with an old resource may end the stream. What is resumed is all there.
+          const isUnruly = !isBosh && name === 'ejabberd';
+          await converse.shows(away, 'while it reloads', isUnruly);
           await converse.send('after the reload');
           await other.message('after the reload', alice.jid);
           await converse.picture('after');
@@ -202,12 +116,12 @@ for (const { name, start, skip } of servers) {
           // By BOSH, the session itself outlives the page. By WebSocket, the page logs in anew and resumes (XEP-0198).
           const since = converse.sent.slice(already).join('\n');
           if (isBosh) assert.doesNotMatch(since, /<auth |xmpp:version/, 'the session went on, without a login');
-          else assert.match(since, /<resume /);
+          else {
+            assert.match(since, /<resume /);
+            assert.match(converse.received.join('\n'), /<resumed /);
+          }
           const changes = other.presences.slice(seen).filter(({ from }) => from === alice.jid);
-          assert.ok(
-            changes.every(({ type }) => type === 'available'),
-            'nobody saw Alice go offline',
-          );
+          assert.ok(isUnruly || changes.every(({ type }) => type === 'available'), 'nobody saw Alice go offline');
 
           await converse.logout();
           await other.presence(alice.jid, 'unavailable');

@@ -86,6 +86,32 @@ test('Romeo by BOSH and Juliet by WebSocket chat through the demo', { skip, time
   assert.deepEqual(complaints, [[], []]);
 });
 
+test('Romeo by prebind: the page knows no password, and chats', { skip, timeout: 90_000 }, async (t) => {
+  const { url } = await startDemo(t);
+  const browser = await launchChromium();
+  t.after(() => browser.close());
+  const [left, right] = [await openContext(t, browser), await openContext(t, browser)];
+  const complaints = [complaintsOf(left), complaintsOf(right)];
+  const sent: string[] = [];
+  left.on('request', (request) => sent.push(`${new URL(request.url()).pathname} ${request.postData() ?? ''}`));
+  const romeo = await clickThrough(left, url, 'Romeo by prebind');
+  const juliet = await clickThrough(right, url, 'Juliet by prebind');
+  try {
+    await romeo.locator('li.online a.open-chat[data-jid="juliet@localhost"]').waitFor();
+    assert.ok(!(await romeo.content()).includes('montague'));
+    assert.ok(sent.some((request) => request.startsWith('/demo/prebind')));
+    assert.ok(!sent.some((request) => request.includes('<auth')), 'the page did not log in');
+    await write(romeo, 'by prebind');
+    await shown(juliet, 'by prebind');
+    await romeo.reload();
+    await write(juliet, 'after the reload');
+    await shown(romeo, 'after the reload');
+  } finally {
+    await screenshot(romeo, 'demo-romeo-prebind');
+  }
+  assert.deepEqual(complaints, [[], []]);
+});
+
 test('the start page is readable on a wide screen, a phone, and in the dark', { skip, timeout: 60_000 }, async (t) => {
   const { url } = await startDemo(t);
   const browser = await launchChromium();

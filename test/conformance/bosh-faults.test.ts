@@ -85,8 +85,8 @@ for (const address of ['127.0.0.1', '169.254.169.254', '10.0.0.1', '192.168.1.1'
     t.mock.method(Resolver.prototype, 'resolveSrv', () =>
       Promise.resolve([{ name: 'inside.test', port: u.port, priority: 0, weight: 0 }]),
     );
-    const resolve4 = t.mock.method(Resolver.prototype, 'resolve4', () => Promise.resolve([address]));
-    t.mock.method(Resolver.prototype, 'resolve6', () => Promise.resolve([`::ffff:${address}`]));
+    const resolve4 = t.mock.method(Resolver.prototype, 'resolve4', () => Promise.resolve([{ address, ttl: 0 }]));
+    t.mock.method(Resolver.prototype, 'resolve6', () => Promise.resolve([{ address: `::ffff:${address}`, ttl: 0 }]));
     const bench = await startBench(t, { domains: { 'example.com': {} } });
     const start = performance.now();
     const { type, condition } = await bench.bosh().create();

@@ -144,7 +144,6 @@ for (const [what, sent] of [
 
 const ERRORS_OF_SERVERS = [
   `<stream:error><conflict xmlns='${STREAM_ERRORS}'/></stream:error>`,
-  `<stream:error><see-other-host xmlns='${STREAM_ERRORS}'>[::1]:5222</see-other-host></stream:error>`,
   `<stream:error><policy-violation xmlns='${STREAM_ERRORS}'/><text xmlns='${STREAM_ERRORS}' xml:lang='de'>zu &lt;viel&gt;</text><too-many xmlns='urn:app' n='1'><x/></too-many></stream:error>`,
   "<stream:error><own xmlns='urn:app'/></stream:error>",
   '<stream:error/>',

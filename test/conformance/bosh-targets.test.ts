@@ -107,7 +107,12 @@ test('BOSH-ERR-09, BOSH-RESP-15: a domain that DNS does not know: remote-connect
   const { type, condition, attributes } = await client.create({ to: DOMAIN });
   assert.deepEqual([type, condition, attributes['sid']], ['terminate', 'remote-connection-failed', undefined]);
   assert.deepEqual(codes.filter((code) => code !== undefined).slice(0, 1), ['upstream-unreachable']);
-  assert.deepEqual(dns.questions.toSorted(), [`A ${DOMAIN}`, `AAAA ${DOMAIN}`, `SRV ${SRV}`]);
+  assert.deepEqual(dns.questions.toSorted(), [
+    `A ${DOMAIN}`,
+    `AAAA ${DOMAIN}`,
+    `SRV ${SRV}`,
+    `SRV _xmpps-client._tcp.${DOMAIN}`,
+  ]);
   await bench.settled();
 });
 

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import type { ChatClient, ChatLibrary } from '../support/clients/chat-client.ts';
+import { oldFraming } from '../support/clients/old-framing.ts';
 import { stanzaBosh, stanzaWebSocket } from '../support/clients/stanza.ts';
 import { stropheBosh, StropheClient, stropheWebSocket } from '../support/clients/strophe.ts';
-import { xmppJsWebSocket } from '../support/clients/xmpp-js.ts';
+import { XmppJsClient, xmppJsWebSocket } from '../support/clients/xmpp-js.ts';
 import { startFront, type Front } from '../support/front.ts';
 import type { Account, RealServer } from '../support/real-server.ts';
 import { eventually } from '../support/waiting.ts';
 
 /** Each logs in as the user under test; the next in the ring is the other user. */
-const libraries: readonly ChatLibrary[] = [stropheBosh, stropheWebSocket, stanzaBosh, stanzaWebSocket, xmppJsWebSocket];
+const libraries: readonly ChatLibrary[] = [
+  ...[stropheBosh, stropheWebSocket, stanzaBosh, stanzaWebSocket, xmppJsWebSocket, oldFraming],
+];
 
 const special = `<b class="x">&amp; 'quoted' & "double"</b> ]]> <!-- -->`;
 const emoji = 'Grüße 👋🏽 👩‍👩‍👧‍👦 🏴󠁧󠁢󠁥󠁮󠁧󠁿 𝕏 ‮right-to-left‬ 漢字';
@@ -82,6 +85,39 @@ export function testClients(serverName: string, skip: string | false, startServe
         await site.front.empty();
       });
     }
+
+    test(
+      '@xmpp/client resumes its stream over a new WebSocket, and nothing is lost or doubled',
+      { timeout: 40_000 },
+      async (t) => {
+        const site = await open(t);
+        const [alice, bob] = await server.pair('resume');
+        const bobClient = await site.login(stanzaWebSocket, bob);
+        await bobClient.sendPresence();
+        const options = { urls: site.front.urls, domain: server.domain, account: alice };
+        const aliceClient = site.keep(new XmppJsClient(options));
+        await aliceClient.login();
+        await aliceClient.sendPresence();
+        await bobClient.presence(alice.jid, 'available');
+        const seen = bobClient.presences.length;
+        for (let round = 1; round <= 3; round++) {
+          // Bob writes while Alice is cut off, and Alice as soon as she may.
+          const resumed = aliceClient.breakAndResume();
+          await bobClient.sendMessage(alice.jid, `to alice ${round}`);
+          await resumed;
+          await aliceClient.sendMessage(bob.jid, `to bob ${round}`);
+          await aliceClient.message(`to alice ${round}`, bob.jid);
+          await bobClient.message(`to bob ${round}`, alice.jid);
+        }
+        const changes = bobClient.presences.slice(seen).filter(({ from }) => from === alice.jid);
+        assert.deepEqual(changes, [], 'nobody saw Alice go or come');
+        assert.deepEqual([aliceClient.messages.length, bobClient.messages.length], [3, 3]);
+        await aliceClient.logout();
+        await bobClient.presence(alice.jid, 'unavailable');
+        await bobClient.logout();
+        await site.front.empty();
+      },
+    );
 
     test('a page reload with Strophe and keepalive loses and doubles no message', { timeout: 40_000 }, async (t) => {
       const site = await open(t);

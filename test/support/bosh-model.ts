@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
 import { parseBody } from '../../src/bosh/body.ts';
 import { BoshSession, type BoshContext } from '../../src/bosh/bosh-session.ts';
 import { LastWords } from '../../src/bosh/last-words.ts';
 import type { BoshSessionSettings } from '../../src/bosh/settings.ts';
 import { negotiate } from '../../src/bosh/creation.ts';
 import type { Exchange } from '../../src/bosh/pending.ts';
+import { Events } from '../../src/core/events.ts';
 import { silentLogger, type Downstream, type Stanza, type Upstream } from '../../src/core/ports.ts';
 import type { GatewayContext } from '../../src/session/context.ts';
 import { Registry } from '../../src/session/registry.ts';
@@ -115,7 +115,7 @@ export class BoshModel {
         };
       },
     };
-    const events: GatewayContext['events'] = new EventEmitter();
+    const events = new Events(silentLogger);
     const registry = this.#registry;
     const { clock, lastWords } = this;
     return { connector, clock, log: silentLogger, events, registry, lastWords, isDraining: () => false };

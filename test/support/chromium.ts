@@ -6,7 +6,8 @@ import { requireProgram } from './real-server.ts';
 
 export const chromiumProgram = '/usr/bin/chromium';
 
-export function launchChromium(): Promise<Browser> {
+/** `more`: further arguments of the program. */
+export function launchChromium(more: readonly string[] = []): Promise<Browser> {
   requireProgram(chromiumProgram);
   return chromium.launch({
     executablePath: chromiumProgram,
@@ -18,6 +19,7 @@ export function launchChromium(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...more,
     ],
   });
 }

@@ -4,13 +4,26 @@ import dnsPacket from 'dns-packet';
 
 /** What one name has. */
 export interface FakeRecords {
+  /** Seconds; 0 unless given. */
+  readonly ttl?: number;
+  readonly CNAME?: readonly string[];
   readonly A?: readonly string[];
   readonly AAAA?: readonly string[];
-  readonly SRV?: readonly { readonly target: string; readonly port: number; readonly priority?: number }[];
+  readonly SRV?: readonly {
+    readonly target: string;
+    readonly port: number;
+    readonly priority?: number;
+    readonly weight?: number;
+  }[];
 }
 
-/** By name in lower case; `silent` never answers, `broken` says SERVFAIL, and what is not named is NXDOMAIN. */
-export type FakeZone = Readonly<Record<string, FakeRecords | 'silent' | 'broken'>>;
+type Said = FakeRecords | 'silent' | 'broken';
+
+/**
+ * By name in lower case; `silent` never answers, `broken` says SERVFAIL, and what is not named is NXDOMAIN. A function is asked
+ * each time.
+ */
+export type FakeZone = Readonly<Record<string, Said | ((type: string) => Said)>>;
 
 const SERVFAIL = 2;
 const NXDOMAIN = 3;
@@ -43,11 +56,14 @@ export class FakeDns {
     const { id = 0, questions = [] } = dnsPacket.decode(bytes);
     const [{ type, name } = { type: 'A', name: '' }] = questions;
     this.questions.push(`${type} ${name}`);
-    const records = this.#zone[name.toLowerCase()];
+    const entry = this.#zone[name.toLowerCase()];
+    const records = typeof entry === 'function' ? entry(type) : entry;
     if (records === 'silent') return;
     const code = records === 'broken' ? SERVFAIL : records === undefined ? NXDOMAIN : 0;
-    const values = typeof records === 'object' ? (records[type as keyof FakeRecords] ?? []) : [];
-    const answers = values.map((data) => ({ name, type, ttl: 0, data }));
+    const { ttl = 0, CNAME, ...lists } = typeof records === 'object' ? records : {};
+    const kind = CNAME === undefined ? type : 'CNAME';
+    const values = CNAME ?? lists[type as keyof typeof lists] ?? [];
+    const answers = values.map((data) => ({ name, type: kind, ttl, data }));
     const flags = dnsPacket.RECURSION_AVAILABLE | dnsPacket.AUTHORITATIVE_ANSWER | code;
     this.#socket.send(dnsPacket.encode({ id, type: 'response', flags, questions, answers }), port, address);
   }

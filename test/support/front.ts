@@ -11,19 +11,29 @@ export interface Front {
   stop(): Promise<void>;
 }
 
+/** How the gateway goes to the server, where that is not STARTTLS on its usual port. */
+export interface Way {
+  readonly port?: number;
+  readonly tls?: 'direct' | 'starttls';
+  readonly proxyProtocol?: 'v1' | 'v2';
+  readonly trustedProxies?: string[];
+}
+
 /**
  * Starts the gateway before `server`. With SLUICE_TEST_FRONT=server the server's own BOSH and WebSocket take its place,
  * which tells whose fault a failure is.
  */
-export async function startFront(server: RealServer): Promise<Front> {
+export async function startFront(server: RealServer, way: Way = {}): Promise<Front> {
   if (process.env['SLUICE_TEST_FRONT'] === 'server') {
     return { urls: server.urls, empty: async () => {}, stop: async () => {} };
   }
   const { domain, port, caFile } = server;
+  const { trustedProxies, ...endpoint } = way;
   const gateway = createGateway({
     port: 0,
     host: '127.0.0.1',
-    domains: { [domain]: { host: '127.0.0.1', port, tls: 'starttls', ca: caFile } },
+    domains: { [domain]: { host: '127.0.0.1', port, tls: 'starttls', ca: caFile, ...endpoint } },
+    ...(trustedProxies !== undefined && { trustedProxies }),
   });
   await gateway.start();
   return {

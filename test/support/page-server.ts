@@ -24,6 +24,8 @@ const page = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>
 
 /** Serves a page with Converse, as a site would: on its own origin, with caching and a strict content policy. */
 export interface PageServer {
+  /** Where Converse's files are. */
+  readonly dist: string;
   /** Adds a page with these Converse settings; its URL. */
   add(settings: object): string;
   /** Adds a page of these files, by name; the one without a name is the page itself. Its URL. */
@@ -31,13 +33,14 @@ export interface PageServer {
   stop(): Promise<void>;
 }
 
-export async function startPageServer(): Promise<PageServer> {
+/** `connect`: where its pages may connect to, beside this machine. */
+export async function startPageServer(connect = ''): Promise<PageServer> {
   const dist = dirname(createRequire(import.meta.url).resolve('converse.js/dist/converse.min.js'));
   const pages: Readonly<Record<string, string | Buffer>>[] = [];
   const policy =
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
     "img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; " +
-    "connect-src 'self' http://127.0.0.1:* ws://127.0.0.1:*";
+    `connect-src 'self' http://127.0.0.1:* ws://127.0.0.1:* ${connect}`;
 
   async function find(path: string): Promise<string | Buffer | undefined> {
     const [, kind, rest] = /^\/(dist|pages)\/(.*)$/.exec(path) ?? [];
@@ -53,6 +56,8 @@ export async function startPageServer(): Promise<PageServer> {
       response.writeHead(content === undefined ? 404 : 200, {
         'Content-Type': type ?? 'application/octet-stream',
         'Cache-Control': 'max-age=3600',
+        // For pages of other sites, which load Converse from here.
+        'Access-Control-Allow-Origin': '*',
         'Content-Security-Policy': policy,
       });
       response.end(content ?? 'nothing here');
@@ -64,6 +69,7 @@ export async function startPageServer(): Promise<PageServer> {
     return `http://127.0.0.1:${port}/pages/${pages.push(files) - 1}/`;
   }
   return {
+    dist: `http://127.0.0.1:${port}/dist`,
     add: (settings) => addFiles({ '': page, 'settings.js': `converse.initialize(${JSON.stringify(settings)});` }),
     addFiles,
     async stop() {

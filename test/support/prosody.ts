@@ -16,17 +16,20 @@ export const prosodyProgram = '/usr/bin/prosody';
 
 interface Ports {
   readonly c2s: number;
+  readonly direct: number;
   readonly http: number;
 }
 
 interface ProsodyOptions extends ServerOptions {
+  /** TLS 1.2 at most: what Prosody can bind a login to. */
+  readonly tls12?: boolean;
   /** What happens when somebody logs in with a resource that is taken; `kick_old` is Prosody's default. */
   readonly sameResource?: 'kick_old' | 'random';
 }
 
 function configuration(
   folder: string,
-  { domain, passwords, sameResource }: Required<ProsodyOptions>,
+  { domain, passwords, sameResource, tls12 }: Required<ProsodyOptions>,
   ports: Ports,
 ): string {
   return `
@@ -42,6 +45,7 @@ modules_enabled = {
 }
 modules_disabled = { "s2s" }
 c2s_ports = { ${ports.c2s} }
+c2s_direct_tls_ports = { ${ports.direct} }
 c2s_require_encryption = true
 http_ports = { ${ports.http} }
 http_interfaces = { "127.0.0.1" }
@@ -53,6 +57,9 @@ authentication = "internal_${passwords}"
 conflict_resolve = "${sameResource}"
 storage = "internal"
 VirtualHost "${domain}"
+  ssl = { certificate = "${folder}/server.crt", key = "${folder}/server.key"${tls12 ? '; protocol = "tlsv1_2"' : ''} }
+VirtualHost "anonymous.${domain}"
+  authentication = "anonymous"
   ssl = { certificate = "${folder}/server.crt", key = "${folder}/server.key" }
 `;
 }
@@ -66,19 +73,20 @@ export async function startProsody({
   domain = 'example.test',
   passwords = 'plain',
   sameResource = 'kick_old',
+  tls12 = false,
 }: ProsodyOptions = {}): Promise<RealServer> {
   requireProgram(prosodyProgram);
   const folder = await mkdtemp(join(tmpdir(), 'sluice-prosody-'));
   const authority = await createAuthority();
-  const [c2s = 0, http = 0] = await freePorts(2);
+  const [c2s = 0, http = 0, direct = 0] = await freePorts(3);
   const data = join(folder, 'data', fileName(domain));
   await mkdir(join(data, 'accounts'), { recursive: true });
   await mkdir(join(data, 'roster'));
-  const certificate = await authority.issue({ names: [domain] });
+  const certificate = await authority.issue({ names: [domain, `anonymous.${domain}`] });
   await copyFile(certificate.certificateFile, join(folder, 'server.crt'));
   await copyFile(certificate.keyFile, join(folder, 'server.key'));
   const configFile = join(folder, 'prosody.cfg.lua');
-  await writeFile(configFile, configuration(folder, { domain, passwords, sameResource }, { c2s, http }));
+  await writeFile(configFile, configuration(folder, { domain, passwords, sameResource, tls12 }, { c2s, http, direct }));
 
   const daemon = startDaemon(prosodyProgram, ['-F', '--config', configFile], { cwd: folder });
   const stop = async (): Promise<void> => {
@@ -87,7 +95,7 @@ export async function startProsody({
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await untilListening(daemon, [c2s, http]);
+    await untilListening(daemon, [c2s, http, direct]);
   } catch (error) {
     await stop();
     throw new Error(`Prosody did not start:\n${daemon.output()}`, { cause: error });
@@ -106,7 +114,9 @@ export async function startProsody({
   return {
     name: 'Prosody',
     domain,
+    anonymousDomain: `anonymous.${domain}`,
     port: c2s,
+    directPort: direct,
     caFile: authority.caFile,
     urls: { bosh: `http://127.0.0.1:${http}/http-bind`, websocket: `ws://127.0.0.1:${http}/xmpp-websocket` },
     pair: (tag) => Promise.all([register(`alice-${tag}`, `bob-${tag}`), register(`bob-${tag}`, `alice-${tag}`)]),

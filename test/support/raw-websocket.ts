@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { constants, inflateRawSync } from 'node:zlib';
 import { Inbox, Signal, within } from './waiting.ts';
 
 export const FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing';
@@ -198,7 +199,7 @@ export class RawWebSocket {
 
   #take(next: RawFrame): void {
     if (next.opcode < 8) {
-      this.#messages.push(next.payload.toString());
+      this.#messages.push(textOf(next).toString());
       return;
     }
     this.#frames.push(next);
@@ -208,6 +209,12 @@ export class RawWebSocket {
     this.#end = { code: payload.length < 2 ? 1005 : payload.readUInt16BE(0), reason: payload.subarray(2).toString() };
     if (this.polite && !this.#sentClose) this.close(this.#end.code === 1005 ? undefined : this.#end.code);
   }
+}
+
+/** RSV1 means compressed, by itself: no context is kept between messages (RFC 7692 §7.2). */
+function textOf({ rsv, payload }: RawFrame): Buffer {
+  const whole = Buffer.concat([payload, Buffer.of(0, 0, 0xff, 0xff)]);
+  return rsv === 4 ? inflateRawSync(whole, { finishFlush: constants.Z_SYNC_FLUSH }) : payload;
 }
 
 function parseFrame(buffer: Buffer): { frame: RawFrame; length: number } | undefined {

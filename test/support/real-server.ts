@@ -30,11 +30,19 @@ export interface RealServer {
   readonly domain: string;
   /** Where it takes XMPP over TCP: STARTTLS required, its certificate signed by `caFile`. */
   readonly port: number;
+  /** The same with TLS first. */
+  readonly directPort: number;
+  /** The same as `port`, behind a PROXY header; undefined where the server knows none. */
+  readonly proxyPort?: number;
+  /** From where a user is connected, as the server sees it. */
+  addressOf?(user: string): Promise<string | undefined>;
   readonly caFile: string;
   /** The server's own BOSH and WebSocket. */
   readonly urls: FrontUrls;
   /** Makes two accounts that are in each other's roster and see each other's presence. */
   pair(tag: string): Promise<[Account, Account]>;
+  /** A domain where everybody may be, by SASL ANONYMOUS. */
+  readonly anonymousDomain: string;
   /** What the server has logged, to be shown when a test fails. */
   log(): string;
   stop(): Promise<void>;

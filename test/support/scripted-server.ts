@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
-import { createServer as createTlsServer, TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import { StreamScanner } from './stream-scanner.ts';
 import { Inbox, Signal, within } from './waiting.ts';
 
@@ -13,7 +13,10 @@ export interface StreamEvent {
 
 export interface ServerOptions {
   /** PEM texts. `starttls` offers it and asks for it, `direct` begins with it. */
-  readonly tls?: { readonly key: string; readonly cert: string; readonly mode: 'starttls' | 'direct' };
+  readonly tls?: TlsOptions & { readonly key: string; readonly cert: string; readonly mode: 'starttls' | 'direct' };
+  /** Where it listens; a free port of 127.0.0.1 unless given. */
+  readonly host?: string;
+  readonly port?: number;
   /** Plays a whole server: logs anybody in, answers bind and other IQs, echoes messages, answers the end tag. */
   readonly autoLogin?: boolean;
 }
@@ -30,6 +33,8 @@ const PROCEED = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 export class ScriptedServer {
   readonly options: ServerOptions;
   readonly connections: ServerConnection[] = [];
+  /** Why handshakes failed. */
+  readonly tlsErrors: string[] = [];
   readonly #listener: Server;
   readonly #arrivals = new Inbox<ServerConnection>();
 
@@ -37,12 +42,15 @@ export class ScriptedServer {
     this.options = options;
     const accept = (socket: Socket): void => this.#accept(socket);
     this.#listener = options.tls?.mode === 'direct' ? createTlsServer(options.tls, accept) : createServer(accept);
-    this.#listener.on('tlsClientError', () => {});
+    this.#listener.on('tlsClientError', (error: Error) => this.tlsErrors.push(error.message));
   }
 
   static async start(t: TestContext, options: ServerOptions = {}): Promise<ScriptedServer> {
     const server = new ScriptedServer(options);
-    await new Promise<void>((resolve) => server.#listener.listen(0, '127.0.0.1', resolve));
+    const { host = '127.0.0.1', port = 0 } = options;
+    await new Promise<void>((resolve, reject) => {
+      server.#listener.once('error', reject).listen(port, host, resolve);
+    });
     t.after(() => server.stop());
     return server;
   }
@@ -233,7 +241,7 @@ export class ServerConnection {
       this.sendHeader(STARTTLS);
       await this.expect('<starttls');
       this.send(PROCEED);
-      await this.#secure(this.#options.tls);
+      await this.secure(this.#options.tls);
       await this.expectHeader();
     }
     this.sendHeader(MECHANISMS);
@@ -271,10 +279,11 @@ export class ServerConnection {
     this.send(`<iq type='result' id='${id}'>${iq.includes('xmpp-bind') ? jid : ''}</iq>`);
   }
 
-  async #secure({ key, cert }: { readonly key: string; readonly cert: string }): Promise<void> {
+  /** The server's side of a TLS handshake on what was a plain connection. */
+  async secure(options: TlsOptions): Promise<void> {
     const plain = this.#socket;
     plain.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
-    const secure = new TLSSocket(plain, { isServer: true, key, cert });
+    const secure = new TLSSocket(plain, { isServer: true, ...options });
     this.#socket = secure;
     await new Promise((resolve, reject) => secure.once('secure', resolve).once('error', reject));
     this.#listen(secure);

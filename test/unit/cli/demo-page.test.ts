@@ -21,7 +21,7 @@ const FACTS = {
 };
 
 async function pages(t: TestContext, converse: string | undefined): Promise<string> {
-  const list = demoPages({ ...FACTS, converse });
+  const list = demoPages({ ...FACTS, converse, prebind: async ({ name }) => ({ sid: `of ${name}` }) });
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const page = findPage(list, pathname);
@@ -60,6 +60,10 @@ test('the chat page names user, password and peer; a wrong question leads back t
     text,
     /data-jid="juliet@localhost" data-password="capulet" data-peer="romeo@localhost" data-via="websocket"/,
   );
+  const prebound = await (await fetch(`${base}/chat?user=juliet&via=prebind`)).text();
+  assert.match(prebound, /data-jid="juliet@localhost" data-password="" /, 'its server keeps the password');
+  assert.deepEqual(await (await fetch(`${base}/demo/prebind?jid=juliet@localhost`)).json(), { sid: 'of juliet' });
+  assert.equal((await fetch(`${base}/demo/prebind?jid=nurse@localhost`)).status, 404);
   for (const query of ['', '?user=nurse', '?user=juliet&via=pigeon']) {
     const response = await fetch(`${base}/chat${query}`, { redirect: 'manual' });
     assert.deepEqual([response.status, response.headers.get('location')], [303, '/'], query);

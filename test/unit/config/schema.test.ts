@@ -93,7 +93,7 @@ const REFUSED: readonly (readonly [string, unknown, RegExp])[] = [
   ['a domain with a space', { domains: { 'a b': {} } }, /^domains: each name must be a domain such as example\.org, not "a b"$/],
   ['a JID for a domain', { domains: { 'romeo@example.org': {} } }, /each name must be a domain/],
   ['a domain that is no table', { domains: { a: 5 } }, /^domains\.a: must be a table such as .*, not 5$/],
-  ['an unknown kind of TLS', { domains: { a: { tls: 'yes' } } }, /^domains\.a\.tls: must be one of direct, starttls, optional, none, not "yes"$/],
+  ['an unknown kind of TLS', { domains: { a: { tls: 'yes' } } }, /^domains\.a\.tls: must be one of direct, starttls, optional, if-required, none, not "yes"$/],
   ['an authority that is not there', { domains: { a: { ca: '/no/such.pem' } } }, /^domains\.a\.ca: cannot read "\/no\/such\.pem": there is no such file$/],
   ['an authority that is none', { domains: { a: { ca: '-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----' } } }, /^domains\.a\.ca: must be a PEM file/],
   ['an origin with a path', { origins: ['https://a/'] }, /^origins\.0: must be an origin such as .*, not "https:\/\/a\/"$/],

@@ -118,7 +118,7 @@ test('stop() inside a handler: no handler is called any more, whatever stands in
   assert.deepEqual(told, ['header', 'proceed']);
 });
 
-test('UP-TLS-11: midway tells whether anything follows the last complete element', () => {
+test('UP-TLS-05: midway tells whether anything follows the last complete element', () => {
   const { reader } = readerWithLog();
   assert.equal(reader.midway, false);
   reader.write(Buffer.from(`${SERVER_HEADER}<iq/>`));
@@ -129,7 +129,7 @@ test('UP-TLS-11: midway tells whether anything follows the last complete element
   assert.equal(reader.midway, false);
 });
 
-test('UP-TLS-11: midway is true inside the handler of an element when more follows in the same write', () => {
+test('UP-TLS-05: midway is true inside the handler of an element when more follows in the same write', () => {
   const seen: boolean[] = [];
   const reader = new StreamReader({ header() {}, element: () => void seen.push(reader.midway), end() {} });
   reader.write(Buffer.from(`${SERVER_HEADER}<a/>`));
