@@ -76,7 +76,7 @@ export function elementOf(slice: Slice): Message {
     throw new GatewayError('invalid-namespace', `<${name.slice(0, 40)}/> has no namespace`);
   if (ns === NS.streams && name !== 'error')
     throw new GatewayError('bad-format', 'clients send no such stream element');
-  if (isNegotiation(slice)) throw new GatewayError('policy-violation', 'TLS and compression are not negotiated here');
+  if (isNegotiation(slice)) throw new GatewayError('policy-violation', 'that is not negotiated here');
   return { kind: 'element', stanza: stanzaOf(slice) };
 }
 
