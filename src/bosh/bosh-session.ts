@@ -68,7 +68,10 @@ export class BoshSession implements SessionOwner {
     this.#agreement = agreement;
     this.#inactivitySeconds = agreement.inactivity;
     this.#creationRid = rid;
-    this.#window = new RidWindow(rid, agreement.requests, settings.maxReplayBytes, agreement.acknowledges);
+    const { requests, acknowledges } = agreement;
+    this.#window = new RidWindow(rid, requests, settings.maxReplayBytes, acknowledges, (answered, past) => {
+      if (!past.isLost) this.#session.acknowledged(answered, past.payload, past.stream);
+    });
     this.#activity = new Activity(settings, agreement.polling, context.clock);
     this.#session = new Session(context, settings, this, 'bosh', clientAddress);
     this.#deliveries = new Deliveries(settings.maxStreamsPerSession > 1);
@@ -333,6 +336,7 @@ export class BoshSession implements SessionOwner {
   #finish(end: StreamEnd | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#repeats.release();
     if (end?.code === 'client-gone') this.#repeats.requeueLost(this.#creationRid);
     for (const timer of [this.#wait, this.#gap, this.#inactivity, this.#firstRequest]) timer?.cancel();
     const body = end?.code === 'client-gone' ? renderTerminate(ERRORS['client-gone'].bosh) : renderBody({}, []);

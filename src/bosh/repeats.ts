@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { ERRORS, type ErrorCode } from '../core/errors.ts';
 import type { Stanza } from '../core/ports.ts';
 import type { Activity } from './activity.ts';
@@ -11,6 +11,9 @@ import type { RidWindow } from './window.ts';
 
 /** Where a request may be another tab's, answers wait so long for what the first one does, lest they go to its copy (ms). */
 const DOUBT_MS = 300;
+
+/** Who repeats an answered rid with other words waits so long for its answer: whoever goes on meanwhile is somebody else (ms). */
+const WAITING_MS = 600;
 
 /** What a session does for it. */
 export interface RepeatsOwner {
@@ -32,6 +35,9 @@ export class Repeats {
   /** Connections that have carried this session. */
   readonly #carriers = new WeakSet<object>();
   #doubtUntil: number | undefined;
+  /** One of two tabs, which waits for an answer that the other one has. */
+  #waiting: { readonly past: PastAnswer; readonly exchange: Exchange; readonly isFirst: boolean } | undefined;
+  #release: Timer | undefined;
 
   constructor(
     window: RidWindow<Pending, PastAnswer>,
@@ -51,6 +57,15 @@ export class Repeats {
   /** False for the next request of a duplicated tab: it learns that it has no session, and nothing else happens. */
   admits(request: BodyRequest, exchange: Exchange): boolean {
     this.#doubtUntil = undefined;
+    if (this.#waiting?.isFirst === true) {
+      this.#disown(exchange);
+      this.release();
+      return false;
+    }
+    if (this.#waiting !== undefined) {
+      this.#disown(this.#waiting.exchange);
+      this.#waiting = undefined;
+    }
     const isCrowded = this.#holdsOne && this.#owner.held.some(({ isAlive }) => isAlive);
     const copy = this.#tabs.comes(request.rid, isEmptyRequest(request), isCrowded, this.#clock.now());
     if (copy === 'held') this.#disownHeld(this.#find(request.rid - 1));
@@ -153,18 +168,36 @@ export class Repeats {
     const past = this.#window.answerTo(rid);
     if (past === undefined) return;
     const saysMore = past.wasEmpty && payload.length > 0;
+    const saysLess = !past.wasEmpty && payload.length === 0;
     const stranger = this.#stranger(past.wasStranger, exchange);
-    const { copy, forward } = this.#tabs.replays(rid, rid === this.#window.last, saysMore, stranger, this.#clock.now());
+    const isNewest = rid === this.#window.last;
+    const { copy, forward, isAhead } = this.#tabs.replays(rid, isNewest, saysMore, stranger, this.#clock.now());
     if (copy === 'coming' && !past.wasSkipped) {
       this.#disown(exchange);
       return;
     }
-    if (copy === 'held' && !past.wasSkipped) for (const held of this.#owner.held) this.#disownHeld(held);
+    if (copy === 'held' && !past.wasSkipped) {
+      const held = this.#owner.held.filter(({ isAlive }) => isAlive);
+      for (const one of held) this.#disownHeld(one);
+      if (held.length === 0) this.#tabs.leavesBehind(rid);
+    }
     if (saysMore && (forward || past.wasSkipped)) {
       past.wasEmpty = false;
       this.#owner.forward(payload, exchange);
     }
-    giveAnswer(past, exchange, this.#agreement.content);
+    this.release();
+    if (this.#holdsOne && isNewest && (saysMore || saysLess) && !past.wasSkipped) {
+      this.#waiting = { past, exchange, isFirst: isAhead };
+      this.#release = this.#clock.after(WAITING_MS, () => this.release());
+    } else giveAnswer(past, exchange, this.#agreement.content);
+  }
+
+  /** Whoever waits gets the answer. */
+  release(): void {
+    this.#release?.cancel();
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting !== undefined) giveAnswer(waiting.past, waiting.exchange, this.#agreement.content);
   }
 
   /** Outside the window. A rid of long ago, while a request is held, is a duplicated tab's: the first tab lives on. */

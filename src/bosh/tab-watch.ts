@@ -45,8 +45,9 @@ export class TabWatch {
   /** A new rid comes. `isCrowded`: as many requests are held as may be. */
   comes(rid: number, isEmpty: boolean, isCrowded: boolean, now: number): Copy {
     // Who has not asked for all below yet cannot have sent it.
-    if (this.#firstAt !== undefined && rid > this.#firstAt + 1) return 'coming';
+    const isLeft = this.#firstAt !== undefined && rid > this.#firstAt + 1;
     this.#firstAt = undefined;
+    if (isLeft) return 'coming';
     if (!isCrowded) return undefined;
     const goesOn = isEmpty && this.#double?.rid === rid - 1;
     if (goesOn && this.#double?.isAhead === true) return 'coming';
@@ -64,7 +65,7 @@ export class TabWatch {
     saysMore: boolean,
     stranger: Stranger,
     now: number,
-  ): { copy: Copy; forward: boolean } {
+  ): { copy: Copy; forward: boolean; isAhead: boolean } {
     // A first tab falls behind its copy where both use the newest rid; a copy comes from further behind.
     const isLate =
       this.#trail?.rid === rid - 1
@@ -74,9 +75,13 @@ export class TabWatch {
     this.#trail = { rid, isAhead };
     const forward = saysMore && (isAhead || this.#overlap?.rid === rid);
     if (this.#firstAt === rid - 1) this.#firstAt = rid;
-    if (!saysMore || isNewest) return { copy: undefined, forward };
-    if (forward) this.#firstAt = rid;
-    return { copy: forward ? 'held' : 'coming', forward };
+    if (!saysMore || isNewest) return { copy: undefined, forward, isAhead };
+    return { copy: forward ? 'held' : 'coming', forward, isAhead };
+  }
+
+  /** The first tab has come to that rid, and its copy is further, with nothing held. */
+  leavesBehind(rid: number): void {
+    this.#firstAt = rid;
   }
 
   /** An answer was given. */

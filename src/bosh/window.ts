@@ -13,6 +13,7 @@ export class RidWindow<Request, Answer> {
   readonly #size: number;
   readonly #maxReplayBytes: number;
   readonly #keepsUnacknowledged: boolean;
+  readonly #acknowledged: ((rid: number, answer: Answer) => void) | undefined;
   #last: number;
   readonly #parked = new Map<number, Request>();
   readonly #open = new Set<number>();
@@ -22,10 +23,18 @@ export class RidWindow<Request, Answer> {
 
   /**
    * `first` is the rid of the creation request, which is received already; `size` is the session's `requests`.
-   * `keepsUnacknowledged`: the client acknowledges, so answers are kept until it does (XEP-0124 §9.2).
+   * `keepsUnacknowledged`: the client acknowledges, so answers are kept until it does (XEP-0124 §9.2). `acknowledged` hears of
+   * each answer that the client cannot ask for again.
    */
-  constructor(first: number, size: number, maxReplayBytes: number, keepsUnacknowledged = false) {
+  constructor(
+    first: number,
+    size: number,
+    maxReplayBytes: number,
+    keepsUnacknowledged = false,
+    acknowledged?: (rid: number, answer: Answer) => void,
+  ) {
     this.#keepsUnacknowledged = keepsUnacknowledged;
+    this.#acknowledged = acknowledged;
     this.#last = first;
     this.#size = size;
     this.#maxReplayBytes = maxReplayBytes;
@@ -102,8 +111,11 @@ export class RidWindow<Request, Answer> {
   }
 
   #forget(rid: number): void {
-    this.#replayBytes -= this.#answers.get(rid)?.bytes ?? 0;
+    const past = this.#answers.get(rid);
+    if (past === undefined) return;
+    this.#replayBytes -= past.bytes;
     this.#answers.delete(rid);
+    this.#acknowledged?.(rid, past.answer);
   }
 
   answerTo(rid: number): Answer | undefined {

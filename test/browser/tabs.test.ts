@@ -274,6 +274,8 @@ describe('tabs in chromium by BOSH with Prosody', { skip, timeout: 240_000, conc
       await tab.openChat(bob.jid);
       await tab.say('before');
       await bob.message('before', alice.jid);
+      // While it makes its keys and reads what others publish, nothing tells which of the two was there first.
+      await tab.isAtRest();
       const already = tab.sent.length;
 
       const copy = await duplicate();

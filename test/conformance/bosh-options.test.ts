@@ -167,6 +167,7 @@ test('BOSH-SEC-09: a client that polls for ever for features that never come is 
   await client.create({ wait: 1, hold: 0 });
   const server = await bench.u.accept();
   await server.expectHeader();
+  server.sendHeader();
   let answer = await client.ask();
   while (answer.type === undefined) answer = await client.ask();
   const took = performance.now() - start;

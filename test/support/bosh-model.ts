@@ -7,7 +7,6 @@ import { negotiate } from '../../src/bosh/creation.ts';
 import type { Exchange } from '../../src/bosh/pending.ts';
 import { Events } from '../../src/core/events.ts';
 import { silentLogger, type Downstream, type Stanza, type Upstream } from '../../src/core/ports.ts';
-import type { GatewayContext } from '../../src/session/context.ts';
 import { Registry } from '../../src/session/registry.ts';
 import { DEFAULT_XML_LIMITS } from '../../src/xml/reader.ts';
 import { body } from './bosh-client.ts';
@@ -50,6 +49,8 @@ class Connection implements Exchange {
 
 const SETTINGS: BoshSessionSettings & { readonly maxWaitSeconds: number } = {
   maxSessions: 10,
+  hookSeconds: 5,
+  closeSeconds: 5,
   authenticationSeconds: 1_000_000,
   maxQueuedBytes: 1_000_000,
   maxUpstreamBacklogBytes: 1_000_000,

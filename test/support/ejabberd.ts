@@ -160,6 +160,7 @@ export async function startEjabberd({
   }
   return {
     name: 'ejabberd',
+    pid: daemon.pid,
     domain,
     anonymousDomain: `anonymous.${domain}`,
     port: c2s,

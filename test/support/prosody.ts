@@ -113,6 +113,7 @@ export async function startProsody({
   }
   return {
     name: 'Prosody',
+    pid: daemon.pid,
     domain,
     anonymousDomain: `anonymous.${domain}`,
     port: c2s,

@@ -27,6 +27,7 @@ export interface ServerOptions {
 /** An XMPP server that nobody here wrote, running for the tests on loopback. */
 export interface RealServer {
   readonly name: string;
+  readonly pid: number;
   readonly domain: string;
   /** Where it takes XMPP over TCP: STARTTLS required, its certificate signed by `caFile`. */
   readonly port: number;
@@ -77,7 +78,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-function isListening(port: number): Promise<boolean> {
+export function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => socket.destroy());
@@ -98,6 +99,7 @@ export async function untilListening(daemon: Daemon, ports: readonly number[]): 
 
 /** A program that ends with the test, whatever happens to the test. */
 export interface Daemon {
+  readonly pid: number;
   readonly output: () => string;
   readonly exited: () => boolean;
   stop(): Promise<void>;
@@ -107,7 +109,16 @@ const setpriv = '/usr/bin/setpriv';
 const running = new Set<ChildProcess>();
 
 function killAll(): void {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) signalAll(child, 'SIGKILL');
+}
+
+/** The program, and all that it has started. */
+function signalAll({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 export interface DaemonOptions {
@@ -122,6 +133,8 @@ export function startDaemon(program: string, args: readonly string[], { cwd, env
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, to be ended as one: PHP's server leaves its workers behind.
+    detached: true,
   });
   let output = '';
   const keep = (chunk: Buffer): void => {
@@ -145,13 +158,15 @@ export function startDaemon(program: string, args: readonly string[], { cwd, env
   if (running.size === 0) process.once('exit', killAll);
   running.add(child);
   return {
+    pid: child.pid ?? 0,
     output: () => output,
     exited: () => over,
     async stop() {
-      if (!over) child.kill('SIGTERM');
-      const impatience = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      if (!over) signalAll(child, 'SIGTERM');
+      const impatience = setTimeout(() => signalAll(child, 'SIGKILL'), 5_000);
       await ended;
       clearTimeout(impatience);
+      signalAll(child, 'SIGKILL');
     },
   };
 }

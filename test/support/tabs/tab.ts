@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 
 /** A tab, and what it has sent and got by BOSH. */
@@ -45,6 +46,11 @@ export class Tab {
     const opened = this.page.waitForEvent('popup');
     await this.page.evaluate(`void window.open(${JSON.stringify(url)})`);
     return opened;
+  }
+
+  /** Waits until it has asked for nothing for a while. */
+  async isAtRest(ms = 2500): Promise<void> {
+    while (this.postsSince(performance.now() - ms) > 0) await delay(100);
   }
 
   /** How many requests it has made since `start`. */
