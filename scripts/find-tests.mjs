@@ -19,7 +19,7 @@ export function requireNode() {
 export const findTests = (folder) => globSync(join(folder, '**/*.test.ts'), { cwd: root }).sort();
 
 /** What starts servers or opens browsers, or measures times and memory. */
-export const isSerial = (file) => /^test.(integration|browser|chaos)./.test(file);
+export const isSerial = (file) => /^test.(integration|browser|chaos|bench)./.test(file);
 
 /** What starts servers or opens browsers runs one file at a time; the rest runs side by side. */
 export function groupsOf(files) {

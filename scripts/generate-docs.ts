@@ -1,10 +1,11 @@
-// Writes docs/configuration.md and docs/errors.md from the schema and the error table: `npm run docs`.
+// Writes docs/configuration.md, docs/errors.md and docs/api.md from the schema, the error table and the types: `npm run docs`.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { variableOf } from '../src/config/environment.ts';
 import { domainShape } from '../src/config/domain-shape.ts';
 import { GROUPS } from '../src/config/schema.ts';
 import { ERRORS } from '../src/core/errors.ts';
+import { apiPage, entryPoints } from './api.ts';
 
 interface Field {
   meta(): Partial<Record<'description' | 'expects' | 'unit' | 'otherwise', string | undefined>> | undefined;
@@ -46,7 +47,7 @@ says something about a setting wins. An unknown or wrong setting stops the start
   variable counts as absent. An unknown \`SLUICE_…\` variable is an error.
 - **File**: the one of \`--config\`, else of \`SLUICE_CONFIG\`, else \`sluice.toml\`, \`sluice.json\` or \`sluice.config.mjs\` in the
   working directory. The extension says what it is: \`.toml\`, \`.json\`, or a module (\`.js\`, \`.mjs\`, \`.cjs\`, \`.ts\`) that has a
-  default export or exports \`config\`.
+  default export or exports \`config\`. A file of node-xmpp-bosh is read too: see [migrating.md](migrating.md).
 
 \`\`\`toml
 # sluice.toml
@@ -93,4 +94,5 @@ if (process.argv[1] === import.meta.filename) {
   const docs = join(import.meta.dirname, '../docs');
   writeFileSync(join(docs, 'configuration.md'), configurationPage());
   writeFileSync(join(docs, 'errors.md'), errorsPage());
+  writeFileSync(join(docs, 'api.md'), apiPage(entryPoints()));
 }

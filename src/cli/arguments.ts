@@ -11,25 +11,41 @@ const OPTIONS = {
   url: { type: 'string' },
   'password-file': { type: 'string' },
   resource: { type: 'string' },
+  logging: { type: 'string' },
+  jid: { type: 'string' },
+  domain: { type: 'string' },
+  users: { type: 'string' },
+  messages: { type: 'string' },
+  rate: { type: 'string' },
+  sessions: { type: 'string' },
+  seconds: { type: 'string' },
+  json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
 
-type Values = Partial<Record<Exclude<keyof typeof OPTIONS, 'help' | 'version'>, string>>;
+type Flag = 'help' | 'version' | 'json';
+type Values = Partial<Record<Exclude<keyof typeof OPTIONS, Flag>, string> & Record<Flag, boolean>>;
 
 const ALLOWED: Record<string, readonly string[]> = {
-  serve: ['config', 'port', 'host', 'path', 'log-level'],
+  serve: ['config', 'port', 'host', 'path', 'log-level', 'logging'],
   demo: ['port', 'host'],
   check: ['config'],
   prebind: ['url', 'password-file', 'resource'],
+  config: [],
+  test: ['url', 'jid', 'password-file', 'domain', 'users', 'messages', 'rate', 'sessions', 'seconds', 'json'],
   help: [],
 };
 
 export interface Arguments {
-  readonly command: 'serve' | 'demo' | 'check' | 'prebind' | 'help' | 'version';
+  readonly command: 'serve' | 'demo' | 'check' | 'prebind' | 'config' | 'test' | 'help' | 'version';
   readonly values: Values;
-  /** What `help` is asked about; the JID of `prebind`; the domain of `check`. */
+  /** What `help` is asked about; the JID of `prebind`; the domain of `check`; which `test`; what to do with a `config`. */
   readonly topic: string | undefined;
+  /** What stands behind: the file of `config translate`. */
+  readonly rest: readonly string[];
+  /** Started by the name that node-xmpp-bosh had. */
+  readonly isBoshServer: boolean;
 }
 
 /** The words of a mistake that `parseArgs` found, in our own form. */
@@ -58,22 +74,23 @@ export function readArguments(program: string, args: string[]): Arguments {
   const { values, positionals } = parse(args);
   const isServer = basename(program).replace(/\.\w+$/, '') === 'bosh-server';
   const [command = 'serve', topic, ...more] = isServer ? ['serve', ...positionals] : positionals;
-  if (values.version) return { command: 'version', values, topic: undefined };
+  const asked = { values, rest: more, isBoshServer: isServer };
+  if (values.version) return { ...asked, command: 'version', topic: undefined };
   const allowed = Object.hasOwn(ALLOWED, command) ? ALLOWED[command] : undefined;
   if (allowed === undefined) {
     throw new ConfigError(command, `is no command; ${suggestion(command, Object.keys(ALLOWED), 'see sluice help')}`);
   }
   if (values.help)
-    return { command: 'help', values, topic: positionals.length === 0 && !isServer ? undefined : command };
+    return { ...asked, command: 'help', topic: positionals.length === 0 && !isServer ? undefined : command };
   // What stands too much there may be a password: it is not repeated.
   if (command === 'prebind' && more.length > 0) {
     throw new ConfigError('prebind', 'takes one JID; its password is asked for, or read from --password-file');
   }
-  const takesTopic = ['help', 'prebind', 'check'].includes(command);
-  const extra = takesTopic ? more[0] : topic;
+  const takesTopic = ['help', 'prebind', 'check', 'test'].includes(command);
+  const extra = takesTopic ? more[0] : command === 'config' ? more[1] : topic;
   if (extra !== undefined) throw new ConfigError(extra, `is one word too many; see sluice help ${command}`);
   const stray = Object.keys(values).find((name) => !allowed.includes(name));
   if (stray !== undefined)
     throw new ConfigError(`--${stray}`, `is no option of sluice ${command}; see sluice help ${command}`);
-  return { command: command as Arguments['command'], values, topic };
+  return { ...asked, command: command as Arguments['command'], topic };
 }

@@ -16,11 +16,15 @@ import { describeSettings } from './check-config.ts';
 export type Print = (line: string) => void;
 
 /** `sluice check DOMAIN`, `sluice check --config FILE`. The exit code: 0 where all is well, 1 where it is not. */
-export async function check({ values: { config: file }, topic }: Arguments, print: Print): Promise<number> {
-  const { settings, source } = await loadSettings({ file, env: process.env, flags: {} });
+export async function check(
+  { values: { config: file }, topic }: Pick<Arguments, 'values' | 'topic'>,
+  print: Print,
+): Promise<number> {
+  const { settings, source, warnings } = await loadSettings({ file, env: process.env, flags: {} });
   if (topic === undefined) {
     if (source === undefined) throw new ConfigError('check', 'needs a domain, or --config FILE; see sluice help check');
     describeSettings(settings, source, new Date()).forEach(print);
+    for (const warning of warnings) print(`  changed   ${warning}`);
     return 0;
   }
   const domain = normaliseDomain(topic);

@@ -3,7 +3,7 @@ import { startDevServer } from '../devserver/server.ts';
 import { createGateway } from '../gateway.ts';
 import { demoPages, findConverse, type DemoUser } from './demo-page.ts';
 import { explainListenError } from './listen-error.ts';
-import { version } from './version.ts';
+import { version } from '../core/version.ts';
 
 const USERS: readonly DemoUser[] = [
   { name: 'romeo', nick: 'Romeo', password: 'montague' },

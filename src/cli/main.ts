@@ -6,7 +6,7 @@ import { readArguments, type Arguments } from './arguments.ts';
 import { help } from './help.ts';
 import { createLog } from './log.ts';
 import { stopOnSignal } from './signals.ts';
-import { version } from './version.ts';
+import { version } from '../core/version.ts';
 
 async function runDemo({ values: { port, host } }: Arguments): Promise<void> {
   // The demo looks at no file and no environment: it must run everywhere.
@@ -35,6 +35,12 @@ async function run(): Promise<void> {
   } else if (asked.command === 'check') {
     const { check } = await import('./check.ts');
     process.exitCode = await check(asked, (line) => process.stdout.write(`${line}\n`));
+  } else if (asked.command === 'config') {
+    const { translateConfig } = await import('./config.ts');
+    process.stdout.write(await translateConfig(asked));
+  } else if (asked.command === 'test') {
+    const { runTest } = await import('./tools/test.ts');
+    process.exitCode = await runTest(asked);
   } else if (asked.command === 'prebind') {
     const { runPrebind } = await import('./prebind.ts');
     await runPrebind(asked);

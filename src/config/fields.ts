@@ -66,6 +66,25 @@ export function urlPath(initial: string, description: string) {
     .meta({ description, expects });
 }
 
+const PATHS =
+  'a path that starts with / and has no spaces, ? or #; all below one such as /A/*; or a regular expression that starts with ^';
+
+/** Paths of URLs on this server: one, those below a folder, or what a regular expression finds. */
+export function urlPaths(initial: string, description: string) {
+  return z.custom<string | RegExp>(isPaths, wrong(PATHS)).default(initial).meta({ description, expects: PATHS });
+}
+
+function isPaths(path: unknown): boolean {
+  if (path instanceof RegExp) return true;
+  if (typeof path !== 'string') return false;
+  if (!path.startsWith('^')) return /^\/[^\s?#*]*\*?$/.test(path) && !/[^/]\*$/.test(path);
+  try {
+    return new RegExp(path) instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
 const DOMAIN = 'a domain such as example.org';
 
 export const domainName = z
@@ -94,6 +113,15 @@ export const originName = z
 /** Text that is not empty; `expects` says what it has to be. */
 export const text = (expects: string) =>
   z.string({ error: `must be ${expects}` }).min(1, { error: `must be ${expects}` });
+
+/** Text that no message repeats. */
+export function secretText(description: string, otherwise: string) {
+  const expects = 'text that is not empty';
+  return z
+    .custom<string>((value) => typeof value === 'string' && value !== '', { error: `needs ${expects}` })
+    .optional()
+    .meta({ description, expects, otherwise });
+}
 
 export const HOST = 'a host name or an IP address';
 export const PEM = 'a PEM file, or the PEM text itself';

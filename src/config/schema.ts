@@ -3,22 +3,41 @@ import { ConfigError, suggestion } from './config-error.ts';
 import { readAuthorities } from './authorities.ts';
 import { domainShape } from './domain-shape.ts';
 import { access } from './settings/access.ts';
+import { discovery } from './settings/discovery.ts';
 import { addressLimits, limits } from './settings/limits.ts';
 import { listening } from './settings/listening.ts';
+import { pages } from './settings/pages.ts';
+import { prebind } from './settings/prebind.ts';
 import { sessions } from './settings/sessions.ts';
 import { upstream } from './settings/upstream.ts';
+import { webSocket } from './settings/websocket.ts';
 
 /** The settings in the order of the documentation. */
 export const GROUPS = [
   ['Listening', listening],
   ['Who may come in', access],
+  ['WebSocket', webSocket],
+  ['Discovery', discovery],
   ['XMPP servers', upstream],
   ['Sessions and times', sessions],
+  ['Prebind', prebind],
+  ['Pages', pages],
   ['Limits', limits],
   ['Limits for each client address', addressLimits],
 ] as const;
 
-export const settingsShape = { ...listening, ...access, ...upstream, ...sessions, ...limits, ...addressLimits };
+export const settingsShape = {
+  ...listening,
+  ...access,
+  ...webSocket,
+  ...discovery,
+  ...upstream,
+  ...sessions,
+  ...prebind,
+  ...pages,
+  ...limits,
+  ...addressLimits,
+};
 
 type Shape = z.output<z.ZodObject<typeof settingsShape>>;
 
@@ -79,7 +98,8 @@ function toConfigError(issue: z.core.$ZodIssue, input: unknown): ConfigError {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const name = issue.keys[0] ?? '';
-    const known = Object.keys(path.length === 0 ? settingsShape : domainShape);
+    const inDomain = path[0]?.startsWith('prebind') === true ? {} : domainShape;
+    const known = Object.keys(path.length === 0 ? settingsShape : inDomain);
     return new ConfigError(
       [...path, name].join('.'),
       `is no setting; ${suggestion(name, known, 'see docs/configuration.md')}`,

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parse as parseToml, TomlError } from 'smol-toml';
@@ -72,24 +73,32 @@ function thrownAt(error: unknown, path: string): string {
   return '';
 }
 
+type Module = Record<string, unknown>;
+
+/** COMPAT(node-xmpp-bosh): its usual file is CommonJS, and called bosh.js.conf. */
+function requireModule(path: string): Module {
+  return { default: createRequire(path)(path) as unknown };
+}
+
 async function loadModule(file: string, path: string): Promise<unknown> {
-  let module: Record<string, unknown>;
+  let module: Module;
   try {
-    module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+    module = extname(path) === '.conf' ? requireModule(path) : ((await import(pathToFileURL(path).href)) as Module);
   } catch (cause) {
     const why = cause instanceof Error ? `${cause.name}: ${firstLine(cause.message)}` : String(cause);
     throw new ConfigError('', `${file}${thrownAt(cause, path)}: the module does not load: ${why}`, { cause });
   }
   const exported = module['default'] ?? module['config'];
   if (exported === undefined) throw new ConfigError('', `${file}: must say \`export default { … }\``);
-  return exported;
+  // `exports.config = …` of CommonJS is one level below.
+  return typeof exported === 'object' && exported !== null && 'config' in exported ? exported.config : exported;
 }
 
 /** Reads what a file says, by its extension. Throws `ConfigError` with file, line and column where they are known. */
 export async function readSource(file: string, cwd: string): Promise<unknown> {
   const path = resolve(cwd, file);
   const kind = extname(file);
-  if (!['.toml', '.json', '.js', '.mjs', '.cjs', '.ts'].includes(kind)) {
+  if (!['.toml', '.json', '.js', '.mjs', '.cjs', '.ts', '.conf'].includes(kind)) {
     throw new ConfigError('', `${file}: the name must end in .toml, .json, .js, .mjs, .cjs or .ts`);
   }
   let text: string;

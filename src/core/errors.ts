@@ -38,6 +38,7 @@ export const ERRORS = {
   'system-shutdown':      entry('system-shutdown', 'system-shutdown', 1001, 503, 'info', 'The gateway is stopping.'),
   'overload':             entry('policy-violation', 'resource-constraint', 1013, 503, 'warn', 'A limit of the whole gateway is reached: see `maxSessions` and `maxDials`.'),
   'internal-error':       entry('internal-server-error', 'internal-server-error', 1011, 500, 'error', 'A fault of the gateway itself: please report it.'),
+  'plug-fault':           entry('internal-server-error', 'internal-server-error', 1011, 500, 'error', 'A connector, hook or listener of the program around the gateway broke its contract: the detail names it.'),
   'stream-error':         entry('remote-stream-error', 'undefined-condition', 1000, 200, 'info', 'The XMPP server ended the stream with an error.'),
   'upstream-closed':      entry('remote-connection-failed', 'remote-connection-failed', 1000, 200, 'info', 'The XMPP server ended the stream.'),
   'upstream-lost':        entry('remote-connection-failed', 'remote-connection-failed', 1011, 200, 'warn', 'The connection to the XMPP server broke.'),

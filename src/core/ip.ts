@@ -90,6 +90,8 @@ export class Networks {
   }
 
   has(address: string): boolean {
+    // Asked for each request, and mostly empty.
+    if (this.#networks.length === 0) return false;
     const parsed = parseIp(address);
     if (parsed === undefined) return false;
     const bytes = unmapped(parsed);

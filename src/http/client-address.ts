@@ -2,16 +2,21 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList, isIPv6 } from 'node:net';
 import { TLSSocket, type PeerCertificate } from 'node:tls';
 
-const known = new WeakMap<IncomingMessage, string>();
+/** On the request itself: a weak map of all requests would be work for the garbage collector. */
+const known = Symbol('client address');
+
+interface Noted {
+  [known]?: string;
+}
 
 /** The listener says once what all others then see, whatever is spoken in the request. */
-export function noteClientAddress(request: IncomingMessage, address: string): void {
-  known.set(request, address);
+export function noteClientAddress(request: IncomingMessage & Noted, address: string): void {
+  request[known] = address;
 }
 
 /** The address that a request came from: the connection's own, or what a trusted proxy says (BOSH-HTTP-15). */
-export function clientAddress(request: IncomingMessage): string {
-  return known.get(request) ?? plainAddress(request.socket.remoteAddress);
+export function clientAddress(request: IncomingMessage & Noted): string {
+  return request[known] ?? plainAddress(request.socket.remoteAddress);
 }
 
 /** How well a connection is protected: what a session begins with, it keeps (XEP-0124 §19.1). */
@@ -38,6 +43,7 @@ export function mayContinue(first: Security, later: Security): boolean {
 
 /** IPv4 addresses are written as such, on dual-stack sockets too. */
 export function plainAddress(address = ''): string {
+  if (!address.startsWith(':')) return address;
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 

@@ -10,7 +10,8 @@ export const CODINGS_READ = CODINGS.join(', ');
 
 /** The coding of a request body; undefined where it is one that is not read, or several. */
 export function codingOf(contentEncoding: string | undefined): Coding | 'identity' | undefined {
-  const name = (contentEncoding ?? 'identity').trim().toLowerCase();
+  if (contentEncoding === undefined) return 'identity';
+  const name = contentEncoding.trim().toLowerCase();
   if (name === 'x-gzip') return 'gzip';
   return name === 'identity' ? name : CODINGS.find((coding) => coding === name);
 }

@@ -84,7 +84,7 @@ export class Listener {
       maxHeaderSize: MAX_HEADER_BYTES + longestGet,
       noDelay: true,
     };
-    const handle = (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response);
+    const handle = (request: IncomingMessage, response: ServerResponse) => this.handle(request, response);
     if (tls === undefined) this.#server = createServer(options, handle);
     else {
       const { cert, key, clientCa } = tls;
@@ -92,7 +92,7 @@ export class Listener {
       this.#server = createTlsServer({ ...options, cert, key, minVersion: 'TLSv1.2', ...asks }, handle);
     }
     this.#server.maxHeadersCount = 2 * MAX_HEADERS;
-    this.#server.on('upgrade', (request, socket, head) => this.#handleUpgrade(request, socket, head));
+    this.#server.on('upgrade', (request, socket, head) => this.handleUpgrade(request, socket, head));
     this.#server.on('connect', (_request, socket) => this.#refuse(socket, '405 Method Not Allowed'));
     this.#proxyIn.putBefore(this.#server, tls !== undefined, (socket) => this.#admit(socket));
   }
@@ -146,7 +146,13 @@ export class Listener {
     socket.once('close', () => deadline.cancel());
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse): void {
+  /** Whether requests to that target are answered by a page. */
+  owns(target: string | undefined): boolean {
+    const pathname = pathOf(target);
+    return pathname !== undefined && findPage(this.#pages, pathname) !== undefined;
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
     if (this.#refused.has(request.socket)) {
       request.resume();
       return;
@@ -171,7 +177,7 @@ export class Listener {
     page.handle(request, response, pathname);
   }
 
-  #handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (this.#refused.has(socket)) return;
     this.#noteAddress(request);
     socket.on('error', () => socket.destroy());
@@ -198,11 +204,16 @@ function faultOf(request: IncomingMessage, maxTarget = MAX_TARGET_LENGTH): [stat
   if (httpVersionMajor !== 1 || httpVersionMinor > 1) return [505, 'HTTP/1.1 is spoken here.'];
   if (rawHeaders.length / 2 > MAX_HEADERS) return [431, 'Too many header fields.'];
   if (url.length > Math.max(maxTarget, MAX_TARGET_LENGTH)) return [414, 'The request target is too long.'];
-  const fieldBytes = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0);
+  let fieldBytes = 2 * rawHeaders.length;
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i++) {
+    const text = rawHeaders[i] as string;
+    fieldBytes += text.length;
+    if (i % 2 === 0 && text.length === 4 && text.toLowerCase() === 'host') hosts++;
+  }
   if (fieldBytes > MAX_HEADER_BYTES) return [431, 'The header fields are too long.'];
-  if (!/^(chunked)?$/i.test(headers['transfer-encoding'] ?? ''))
-    return [501, 'The one transfer coding here is chunked.'];
-  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && !/^(chunked)?$/i.test(coding)) return [501, 'The one transfer coding here is chunked.'];
   if (hosts > 1 || (hosts === 0 && httpVersionMinor === 1)) return [400, 'There must be one Host.'];
   // A proxy has taken it from TLS early data, which anybody may repeat (RFC 8470). Node itself takes none.
   if (headers['early-data'] === '1') return [425, 'Again, please, when the TLS handshake is over.'];

@@ -23,6 +23,8 @@ export function fits(path: Page['path'], pathname: string): boolean {
  * or resolved: `/%68ttp-bind` and `/a/../http-bind` are other paths (H-39). Undefined for what is no path.
  */
 export function pathOf(target: string | undefined): string | undefined {
+  // Nearly all of them.
+  if (target?.startsWith('/') === true && !/[?#]/.test(target)) return target;
   const path = target?.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
   return path?.startsWith('/') === true ? path : undefined;
 }

@@ -24,6 +24,7 @@ export interface Prebound {
   readonly url: string;
 }
 
+/** Who is logged in, where, and by what. */
 export interface PrebindOptions {
   /** The BOSH service: of Sluice, Prosody, ejabberd or any other. */
   readonly url: string;

@@ -1,6 +1,6 @@
-import type { EventEmitter } from 'node:events';
 import type { Clock } from '../core/clock.ts';
-import type { GatewayEvents } from '../core/events.ts';
+import type { Events } from '../core/events.ts';
+import type { Hooks } from '../core/hooks.ts';
 import type { Connector, Logger } from '../core/ports.ts';
 import type { StreamSettings } from '../stream/stream.ts';
 import type { Registry } from './registry.ts';
@@ -15,7 +15,8 @@ export interface GatewayContext {
   readonly connector: Connector;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly events: EventEmitter<GatewayEvents>;
+  readonly events: Events;
+  readonly hooks?: Hooks;
   readonly registry: Registry;
   /** True from the moment that the gateway stops: no new sessions. */
   readonly isDraining: () => boolean;

@@ -14,7 +14,7 @@ export class Registry {
   readonly #farewells = new Map<string, () => void>();
   streams = 0;
   #total = 0;
-  #whenSettled: (() => void) | undefined;
+  readonly #whenSettled: (() => void)[] = [];
 
   get size(): number {
     return this.#sessions.size;
@@ -55,12 +55,13 @@ export class Registry {
   /** Resolves when neither a session nor a stream is left. */
   whenSettled(): Promise<void> {
     return new Promise((resolve) => {
-      this.#whenSettled = resolve;
+      this.#whenSettled.push(resolve);
       this.settled();
     });
   }
 
   settled(): void {
-    if (this.#sessions.size === 0 && this.streams === 0) this.#whenSettled?.();
+    if (this.#sessions.size > 0 || this.streams > 0) return;
+    for (const resolve of this.#whenSettled.splice(0)) resolve();
   }
 }

@@ -28,6 +28,8 @@ export class Session {
   readonly #owner: SessionOwner;
   readonly #view: SessionView;
   readonly #streams = new Map<string, Stream>();
+  /** How the streams ended for the client, while their servers still speak. */
+  readonly #ends = new WeakMap<Stream, StreamEnd | undefined>();
   #authentication: Timer | undefined;
   #isOver = false;
 
@@ -58,7 +60,7 @@ export class Session {
    * Connects a stream. Throws `GatewayError` where there can be none: `system-shutdown`, `overload`, or the connector's reason.
    */
   open(request: Omit<StreamRequest, 'transport' | 'clientAddress'>): Stream {
-    const { registry, connector, clock, events, log, isDraining } = this.#context;
+    const { registry, connector, clock, events, log, hooks, isDraining } = this.#context;
     const isFirst = this.#authentication === undefined;
     if (isDraining()) throw new GatewayError('system-shutdown');
     if (isFirst && registry.size >= this.#settings.maxSessions)
@@ -69,6 +71,8 @@ export class Session {
       view,
       this.#clientOf(() => stream),
       this.#settings,
+      clock,
+      hooks,
     );
     this.#streams.set(stream.name, stream);
     registry.streams++;
@@ -81,14 +85,27 @@ export class Session {
     }
     if (isFirst) {
       registry.add(this.#owner);
-      this.#authentication = clock.after(this.#settings.authenticationSeconds * 1000, () => {
-        if (![...this.#streams.values()].some(({ isAuthenticated }) => isAuthenticated))
-          this.#owner.onUnauthenticated();
-      });
+      this.#authentication = clock.after(this.#settings.authenticationSeconds * 1000, () => this.#unauthenticated());
     }
     log.info({ session: shortId(this.#owner.id), to: request.to, transport, client: clientAddress }, 'stream opened');
-    events.emit('stream-add', view);
+    events.tell('stream-add', view);
+    stream.begin();
     return stream;
+  }
+
+  #unauthenticated(): void {
+    if (this.isAuthenticated) return;
+    const mute = [...this.#streams.values()].filter(({ isOpening }) => isOpening);
+    for (const stream of mute) this.#neverOpened(stream);
+    if (mute.length === 0) this.#owner.onUnauthenticated();
+  }
+
+  /** Not the client's fault: it could not even begin. */
+  #neverOpened(stream: Stream): void {
+    const { connector, events } = this.#context;
+    const detail = `the connector "${connector.name}" has not opened the stream in ${this.#settings.authenticationSeconds} s`;
+    events.fault(new GatewayError('upstream-timeout', detail), stream.view);
+    stream.fail({ code: 'upstream-timeout', detail });
   }
 
   #clientOf(stream: () => Stream) {
@@ -96,8 +113,8 @@ export class Session {
     return {
       onHeader: (header: StreamHeader) => this.#isOver || this.#owner.onHeader(header, stream()),
       onReadable: () => {
-        if (this.#isOver) stream().outbox.take(Infinity);
-        else this.#owner.onReadable(stream());
+        if (this.#streams.has(stream().name)) this.#owner.onReadable(stream());
+        else this.#tellUndelivered(stream(), stream().outbox.take(Infinity));
       },
       onEnd: (end: StreamEnd | undefined) => {
         registry.streams--;
@@ -105,46 +122,60 @@ export class Session {
         if (!this.#isOver) this.#owner.onEnd(end, stream());
       },
       onFlow: (full: boolean) => this.#isOver || this.#owner.onFlow(full, stream()),
+      onBound: (jid: string) => this.#context.log.info({ session: shortId(this.#owner.id), jid }, 'client bound'),
+      onFault: (error: GatewayError) => this.#context.events.fault(error, stream().view),
     };
   }
 
   /** Throws `GatewayError`. */
   send(stanzas: readonly Stanza[], stream: Stream): void {
     for (const stanza of stanzas) stream.send(stanza);
-    if (stanzas.length > 0) this.#context.events.emit('nodes', stanzas, stream.view);
+    if (stanzas.length > 0) this.#context.events.tell('nodes', stanzas, stream.view);
   }
 
   /** Throws `GatewayError` where no restart is due. */
   restart(attributes: RestartAttributes, stream: Stream): void {
     stream.restart(attributes);
-    this.#context.events.emit('stream-restart', stream.view);
+    this.#context.events.tell('stream-restart', stream.view);
+  }
+
+  /** The client has that answer, which carried these elements of that stream. */
+  acknowledged(rid: number, stanzas: readonly Stanza[], stream: Stream | undefined): void {
+    this.#context.events.tell('response-acknowledged', { rid, stanzas }, this.#view, stream?.view);
   }
 
   /** Ends the stream toward its server, while the client is still to be told. */
   close(stream: Stream, end?: StreamEnd): void {
-    this.#guard(stream, () => stream.close(end));
-  }
-
-  /** A connector that fails while a stream is closed must not keep the session, or harm another (BOSH-ERR-05). */
-  #guard(stream: Stream, close: () => void): void {
-    try {
-      close();
-    } catch (error) {
-      this.#context.log.error({ session: shortId(this.#owner.id), reason: reasonOf(error) }, 'closing a stream failed');
-      stream.closed({ code: 'internal-error' });
-    }
+    stream.close(end);
   }
 
   /** One stream is over for the client; the server's side is closed as `end` says, orderly where it is undefined. Idempotent. */
   endStream(stream: Stream, end?: StreamEnd): void {
     if (!this.#streams.delete(stream.name)) return;
     const { events, log } = this.#context;
-    const undelivered = stream.outbox.peek();
-    if (undelivered.length > 0) events.emit('no-client', [...undelivered], stream.view);
-    this.#guard(stream, () => stream.abandon(end));
-    events.emit('stream-terminate', stream.view, end);
+    this.#ends.set(stream, end);
+    this.#tellUndelivered(stream, stream.undelivered);
+    try {
+      stream.abandon(end);
+    } catch (error) {
+      // A connector that fails while a stream is closed must not keep the session, or harm another (BOSH-ERR-05).
+      log.error({ session: shortId(this.#owner.id), reason: reasonOf(error) }, 'closing a stream failed');
+    }
+    events.tell('stream-terminate', stream.view, end);
     const level = end === undefined ? 'info' : ERRORS[end.code].level;
     log[level]({ session: shortId(this.#owner.id), code: end?.code, detail: end?.detail }, 'stream ended');
+  }
+
+  /** What was on its way to the client has not reached it. */
+  putBack(stanzas: readonly Stanza[], stream: Stream): void {
+    if (this.#streams.has(stream.name)) stream.outbox.putBack(stanzas);
+    else this.#tellUndelivered(stream, stanzas);
+  }
+
+  #tellUndelivered(stream: Stream, stanzas: readonly Stanza[]): void {
+    if (stanzas.length === 0) return;
+    const why = { end: this.#ends.get(stream), isManaged: stream.isManaged };
+    this.#context.events.tell('no-client', [...stanzas], stream.view, why);
   }
 
   /** The session is over for its client, with all its streams. Idempotent. */

@@ -20,6 +20,10 @@ export class Outbox {
     return this.#bytes;
   }
 
+  get isFull(): boolean {
+    return this.#full;
+  }
+
   get isEmpty(): boolean {
     return this.#waiting.length === 0;
   }

@@ -1,7 +1,8 @@
 import { ERRORS, GatewayError, reasonOf, type ErrorCode } from '../core/errors.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Stanza, StreamHeader } from '../core/ports.ts';
-import { StreamReader, XmlError, type XmlLimits } from '../xml/reader.ts';
+import { XmlError, type XmlLimits } from '../xml/limits.ts';
+import { StreamReader } from '../xml/reader.ts';
 import { stanzaOf } from '../xml/stanza.ts';
 import { readHeader } from './header.ts';
 

@@ -27,7 +27,8 @@ export class Wire {
   readonly #handlers: WireHandlers;
   readonly #settings: WireSettings;
   readonly #clock: Clock;
-  #isCorked = false;
+  /** Written in this turn of the loop. */
+  #turn = '';
   #isFull = false;
   #isPaused = false;
 
@@ -40,7 +41,6 @@ export class Wire {
     socket.on('error', (error) => handlers.lost(reasonOf(error)));
     socket.on('end', () => handlers.lost('the server closed the connection'));
     socket.on('close', () => handlers.lost('the connection was closed'));
-    socket.on('drain', () => this.#drained());
   }
 
   get isPaused(): boolean {
@@ -48,19 +48,11 @@ export class Wire {
   }
 
   write(xml: string): void {
-    const socket = this.#socket;
-    if (!socket.writable) return;
-    if (!this.#isCorked) {
-      this.#isCorked = true;
-      socket.cork();
-      process.nextTick(() => {
-        this.#isCorked = false;
-        socket.uncork();
-      });
-    }
-    socket.write(xml);
+    if (!this.#socket.writable) return;
+    if (this.#turn === '') process.nextTick(flushWire, this);
+    this.#turn += xml;
     const { maxUpstreamBytes, maxUpstreamBacklogBytes } = this.#settings;
-    const backlog = socket.writableLength;
+    const backlog = this.#backlog;
     if (backlog > maxUpstreamBacklogBytes) this.#handlers.overflow();
     else if (backlog > maxUpstreamBytes && !this.#isFull) {
       this.#isFull = true;
@@ -68,8 +60,22 @@ export class Wire {
     }
   }
 
-  #drained(): void {
-    if (!this.#isFull) return;
+  get #backlog(): number {
+    return this.#socket.writableLength + this.#turn.length;
+  }
+
+  /** Sends what was written in this turn, as one string: each chunk of its own would be encoded and queued by itself. */
+  flush(): void {
+    const xml = this.#turn;
+    this.#turn = '';
+    if (xml === '' || !this.#socket.writable) return;
+    // Not 'drain': the socket's own mark may be higher, and then it tells nothing.
+    if (this.#isFull) this.#socket.write(xml, () => this.#written());
+    else this.#socket.write(xml);
+  }
+
+  #written(): void {
+    if (!this.#isFull || this.#backlog > this.#settings.maxUpstreamBytes) return;
     this.#isFull = false;
     this.#handlers.flow(false);
   }
@@ -87,7 +93,8 @@ export class Wire {
 
   /** Gives the socket away: nothing of this wire reads it or writes to it any more. */
   release(): Socket {
-    for (const event of ['data', 'error', 'end', 'close', 'drain']) this.#socket.removeAllListeners(event);
+    this.flush();
+    for (const event of ['data', 'error', 'end', 'close']) this.#socket.removeAllListeners(event);
     return this.#socket;
   }
 
@@ -95,6 +102,7 @@ export class Wire {
   end(): void {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded) return;
+    this.flush();
     socket.end();
     socket.resume();
     const deadline = this.#clock.after(this.#settings.closeSeconds * 1000, () => socket.destroy());
@@ -109,4 +117,9 @@ export class Wire {
   destroy(): void {
     this.#socket.destroy();
   }
+}
+
+/** One for all: a closure for each turn of each stream would be garbage. */
+function flushWire(wire: Wire): void {
+  wire.flush();
 }

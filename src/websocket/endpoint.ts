@@ -50,7 +50,7 @@ export class WebSocketEndpoint {
   readonly #proxies: TrustedProxies;
   readonly #server: WebSocketServer;
   readonly #clients = new Map<WebSocket, WebSocketSession>();
-  #whenEmpty: (() => void) | undefined;
+  readonly #whenEmpty: (() => void)[] = [];
 
   constructor(
     context: GatewayContext,
@@ -98,7 +98,7 @@ export class WebSocketEndpoint {
       this.#clients.set(client, new WebSocketSession(client, this.#context, settings, address));
       client.once('close', () => {
         this.#clients.delete(client);
-        if (this.#clients.size === 0) this.#whenEmpty?.();
+        if (this.#clients.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
       });
     });
   }
@@ -112,7 +112,7 @@ export class WebSocketEndpoint {
   whenEmpty(): Promise<void> {
     if (this.#clients.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#whenEmpty = resolve;
+      this.#whenEmpty.push(resolve);
     });
   }
 

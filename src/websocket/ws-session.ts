@@ -6,6 +6,7 @@ import { randomId, shortId } from '../core/id.ts';
 import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
 import type { GatewayContext, SessionSettings } from '../session/context.ts';
 import { Session, type SessionOwner } from '../session/session.ts';
+import type { Outbox } from '../stream/outbox.ts';
 import type { Stream } from '../stream/stream.ts';
 import { streamError } from '../stream/stream-error.ts';
 import { NS } from '../xml/ns.ts';
@@ -49,6 +50,8 @@ export class WebSocketSession implements SessionOwner {
   readonly #heartbeat: Heartbeat;
   #framing: Framing = FRAMING;
   #isPaused = false;
+  /** Stanzas that the socket did not take, in order. */
+  readonly #unsent: Stanza[] = [];
 
   constructor(socket: WebSocket, context: GatewayContext, settings: WebSocketSessionSettings, clientAddress: string) {
     this.#socket = socket;
@@ -187,8 +190,15 @@ export class WebSocketSession implements SessionOwner {
   #drain(): void {
     const outbox = this.#stream?.outbox;
     while (outbox !== undefined && !outbox.isEmpty && this.#socket.bufferedAmount <= this.#settings.maxQueuedBytes) {
-      for (const { xml } of outbox.take(1)) this.#socket.send(xml, () => outbox.isEmpty || this.#drain());
+      for (const stanza of outbox.take(1)) this.#socket.send(stanza.xml, (error) => this.#sent(stanza, outbox, error));
     }
+  }
+
+  /** What was never written out was not delivered. */
+  #sent(stanza: Stanza, outbox: Outbox, error: Error | undefined): void {
+    // ws calls without an argument, or with null.
+    if (error instanceof Error) this.#unsent.push(stanza);
+    else if (!outbox.isEmpty) this.#drain();
   }
 
   onFlow(full: boolean): void {
@@ -200,7 +210,7 @@ export class WebSocketSession implements SessionOwner {
   onEnd(end: StreamEnd | undefined): void {
     const wasOpening = this.#state === 'opening';
     if (this.#state === 'ended') return;
-    for (const { xml } of this.#stream?.outbox.take(Infinity) ?? []) if (!wasOpening) this.#socket.send(xml);
+    if (!wasOpening) for (const { xml } of this.#stream?.outbox.take(Infinity) ?? []) this.#socket.send(xml);
     if (end === undefined && this.#state === 'closing') this.#endWith(1000);
     else if (end === undefined) this.#endAndAwaitClose();
     else if (end.unclean === true && !wasOpening) this.#lost(end);
@@ -272,6 +282,7 @@ export class WebSocketSession implements SessionOwner {
   #gone(): void {
     const wasClosing = this.#state === 'closing';
     this.#end();
+    if (this.#stream !== undefined) this.#session.putBack(this.#unsent.splice(0), this.#stream);
     this.#session.finish(wasClosing ? undefined : { code: 'client-gone' });
   }
 

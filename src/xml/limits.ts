@@ -7,6 +7,7 @@ export type XmlErrorCode =
   | 'bad-format'
   | 'invalid-namespace';
 
+/** What is no XML, or more of it than is taken: match on `code`. */
 export class XmlError extends Error {
   readonly code: XmlErrorCode;
   constructor(code: XmlErrorCode, message: string) {

@@ -15,5 +15,8 @@ export const NS = {
   sm2: 'urn:xmpp:sm:2',
   sm3: 'urn:xmpp:sm:3',
   bind: 'urn:ietf:params:xml:ns:xmpp-bind',
+  bind2: 'urn:xmpp:bind:0',
   session: 'urn:ietf:params:xml:ns:xmpp-session',
+  ping: 'urn:xmpp:ping',
+  limits: 'urn:xmpp:stream-limits:0',
 } as const;

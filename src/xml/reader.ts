@@ -298,6 +298,11 @@ export class StreamReader {
     return this.#headLength > 0 || this.#done < this.#base + this.#chunk.length;
   }
 
+  /** True while an element, or the header, has begun and not ended. */
+  get isUnfinished(): boolean {
+    return this.#headLength > 0 && !this.#stopped;
+  }
+
   /** No handler is called any more. */
   stop(): void {
     this.#stopped = true;

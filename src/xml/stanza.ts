@@ -1,6 +1,6 @@
 import { meansClient, standAlone } from './graft.ts';
 import { NS } from './ns.ts';
-import type { Slice } from './reader.ts';
+import type { Slice } from './slice.ts';
 
 /**
  * One first-level element of a stream, in flight.

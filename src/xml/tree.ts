@@ -1,4 +1,5 @@
-import { DEFAULT_XML_LIMITS, RestrictedParser, type XmlLimits } from './reader.ts';
+import { DEFAULT_XML_LIMITS, type XmlLimits } from './limits.ts';
+import { RestrictedParser } from './reader.ts';
 
 /** An element as a tree. For the rare element that the gateway itself has to understand; stanzas in flight never become one. */
 export interface XmlElement {
@@ -51,6 +52,12 @@ export function childOf(element: XmlElement, name: string, ns?: string): XmlElem
 
 export function elementsOf(element: XmlElement): XmlElement[] {
   return element.children.filter((child): child is XmlElement => typeof child !== 'string');
+}
+
+/** The element and all within it, in the order of the text. */
+export function* withDescendants(element: XmlElement): Generator<XmlElement> {
+  yield element;
+  for (const child of elementsOf(element)) yield* withDescendants(child);
 }
 
 /** All character data directly inside the element. */

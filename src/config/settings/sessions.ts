@@ -40,5 +40,11 @@ export const sessions = {
     1.5,
     'How long the answer to <open/> waits for the header of the XMPP server; it is answered without one after that.',
   ),
+  hookSeconds: seconds(
+    0.1,
+    600,
+    5,
+    'A hook of the program around the gateway must have answered by then (docs/embedding.md).',
+  ),
   closeSeconds: seconds(0.1, 600, 5, 'Closing handshakes, with the client and with the XMPP server.'),
 };
