@@ -12,8 +12,10 @@ import type { RidWindow } from './window.ts';
 /** Where a request may be another tab's, answers wait so long for what the first one does, lest they go to its copy (ms). */
 const DOUBT_MS = 300;
 
-/** Who repeats an answered rid with other words waits so long for its answer: whoever goes on meanwhile is somebody else (ms). */
+/** A first tab waits so long for the answer that its copy has: whoever goes on meanwhile is the copy (ms). */
 const WAITING_MS = 600;
+/** A copy that was told has heard it by then (ms). */
+const GONE_MS = 2000;
 
 /** What a session does for it. */
 export interface RepeatsOwner {
@@ -35,9 +37,10 @@ export class Repeats {
   /** Connections that have carried this session. */
   readonly #carriers = new WeakSet<object>();
   #doubtUntil: number | undefined;
-  /** One of two tabs, which waits for an answer that the other one has. */
-  #waiting: { readonly past: PastAnswer; readonly exchange: Exchange; readonly isFirst: boolean } | undefined;
+  /** A first tab, which waits for an answer that its copy has. */
+  #waiting: { readonly past: PastAnswer; readonly exchange: Exchange } | undefined;
   #release: Timer | undefined;
+  #toldAt = -Infinity;
 
   constructor(
     window: RidWindow<Pending, PastAnswer>,
@@ -57,14 +60,10 @@ export class Repeats {
   /** False for the next request of a duplicated tab: it learns that it has no session, and nothing else happens. */
   admits(request: BodyRequest, exchange: Exchange): boolean {
     this.#doubtUntil = undefined;
-    if (this.#waiting?.isFirst === true) {
+    if (this.#waiting !== undefined) {
       this.#disown(exchange);
       this.release();
       return false;
-    }
-    if (this.#waiting !== undefined) {
-      this.#disown(this.#waiting.exchange);
-      this.#waiting = undefined;
     }
     const isCrowded = this.#holdsOne && this.#owner.held.some(({ isAlive }) => isAlive);
     const copy = this.#tabs.comes(request.rid, isEmptyRequest(request), isCrowded, this.#clock.now());
@@ -124,6 +123,7 @@ export class Repeats {
 
   /** A duplicated tab learns that it has no session, and gets one of its own. */
   #disown(exchange: Exchange): void {
+    this.#toldAt = this.#clock.now();
     exchange.answer(renderTerminate(ERRORS['item-not-found'].bosh), this.#agreement.content);
   }
 
@@ -186,8 +186,10 @@ export class Repeats {
       this.#owner.forward(payload, exchange);
     }
     this.release();
-    if (this.#holdsOne && isNewest && (saysMore || saysLess) && !past.wasSkipped) {
-      this.#waiting = { past, exchange, isFirst: isAhead };
+    // A copy that was told just now is not there any more.
+    const isThere = this.#clock.now() - this.#toldAt > GONE_MS;
+    if (this.#holdsOne && isNewest && isAhead && isThere && (saysMore || saysLess) && !past.wasSkipped) {
+      this.#waiting = { past, exchange };
       this.#release = this.#clock.after(WAITING_MS, () => this.release());
     } else giveAnswer(past, exchange, this.#agreement.content);
   }

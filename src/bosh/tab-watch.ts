@@ -67,11 +67,11 @@ export class TabWatch {
     now: number,
   ): { copy: Copy; forward: boolean; isAhead: boolean } {
     // A first tab falls behind its copy where both use the newest rid; a copy comes from further behind.
-    const isLate =
-      this.#trail?.rid === rid - 1
-        ? this.#trail.isAhead
-        : (isNewest && stranger === 'held') || this.#isAnswerToOverlap(rid, now);
-    const isAhead = isLate || (isNewest && saysMore);
+    const isTrail = this.#trail?.rid === rid - 1;
+    const isLate = isTrail
+      ? this.#trail?.isAhead
+      : (isNewest && stranger === 'held') || this.#isAnswerToOverlap(rid, now);
+    const isAhead = isLate === true || (isNewest && saysMore && isTrail);
     this.#trail = { rid, isAhead };
     const forward = saysMore && (isAhead || this.#overlap?.rid === rid);
     if (this.#firstAt === rid - 1) this.#firstAt = rid;

