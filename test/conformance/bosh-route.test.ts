@@ -41,14 +41,14 @@ test('BOSH-SESSION-12: an IPv6 address stands in brackets', async (t) => {
   const isThere = await new Promise((resolve) => {
     listener.once('error', () => resolve(false)).listen(0, '::1', () => resolve(true));
   });
-  if (isThere !== true) return t.skip('no IPv6 here');
   t.after(() => listener.close());
   let connections = 0;
   listener.on('connection', () => void connections++);
-  const { port } = listener.address() as AddressInfo;
+  // On a machine without IPv6 it is understood as well, and leads nowhere.
+  const port = isThere === true ? (listener.address() as AddressInfo).port : 5999;
   const bench = await startBench(t, { routes: [`[::1]:${port}`] });
   const answer = await bench.bosh().create({ route: `xmpp:[::1]:${port}` });
-  assert.deepEqual([answer.condition, connections], ['remote-connection-failed', 1]);
+  assert.deepEqual([answer.condition, connections], ['remote-connection-failed', isThere === true ? 1 : 0]);
   assert.equal((await bench.bosh().create({ route: `xmpp:::1:${port}` })).condition, 'bad-request');
 });
 

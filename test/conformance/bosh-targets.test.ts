@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFile } from 'node:fs/promises';
 import test, { type TestContext } from 'node:test';
 import { startBench } from '../support/bench.ts';
 import { createAuthority } from '../support/certificates.ts';
+import { connectsDuring } from '../support/connects.ts';
 import { FakeDns, type FakeRecords, type FakeZone } from '../support/fake-dns.ts';
 import { ScriptedServer } from '../support/scripted-server.ts';
 
@@ -19,19 +19,6 @@ async function openBench(t: TestContext, zone: (port: number) => FakeZone, setti
   const logger = { debug: log, info: log, warn: log, error: log };
   const bench = await startBench(t, { domains: {}, serveOthers: true, dnsServers: dns.servers, logger, ...settings });
   return { bench, u, dns, codes };
-}
-
-/** Counts TCP sockets of this process that began to connect anywhere, while `action` runs. */
-async function connectsDuring(action: () => Promise<unknown>): Promise<number> {
-  let count = 0;
-  const onSocket = (): void => void count++;
-  subscribe('net.client.socket', onSocket);
-  try {
-    await action();
-  } finally {
-    unsubscribe('net.client.socket', onSocket);
-  }
-  return count;
 }
 
 for (const [where, records] of [
