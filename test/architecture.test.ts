@@ -36,7 +36,8 @@ const TOP: Record<string, readonly string[]> = {
 
 /** The one door of each library. */
 const DOORS: Record<string, readonly string[]> = {
-  saxes: ['xml/reader.ts'],
+  // What tests hold our own reader against.
+  saxes: [],
   ws: ['websocket/'],
   zod: ['config/'],
   'smol-toml': ['config/'],

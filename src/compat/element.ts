@@ -1,6 +1,7 @@
 import { NS } from '../xml/ns.ts';
-import { readDocument, RestrictedParser } from '../xml/reader.ts';
 import { READ_BEFORE } from '../xml/limits.ts';
+import { parse } from '../xml/parse.ts';
+import { readDocument } from '../xml/reader.ts';
 import { stanzaOf, type Stanza } from '../xml/stanza.ts';
 import { attributes, escapeText } from '../xml/write.ts';
 
@@ -117,25 +118,21 @@ export class Element {
 export function parseElement(xml: string): Element {
   let root: Element | undefined;
   let open: Element | null = null;
-  const parser = new RestrictedParser(
-    {
-      open(tag) {
-        const values = Object.values(tag.attributes).map(({ name, value }) => [name, value] as const);
-        const element = new Element(tag.name, Object.fromEntries(values));
-        open?.cnode(element);
-        root ??= element;
-        open = element;
-      },
-      close() {
-        open = open?.parent ?? null;
-      },
-      text(text) {
-        if (text !== '') open?.t(text);
-      },
+  parse(xml, {
+    open({ qualifiedName, attributes }) {
+      const values = attributes.map(({ name, value }) => [name, value] as const);
+      const element = new Element(qualifiedName, Object.fromEntries(values));
+      open?.cnode(element);
+      root ??= element;
+      open = element;
     },
-    READ_BEFORE,
-  );
-  parser.write(xml).close();
+    close() {
+      open = open?.parent ?? null;
+    },
+    text(text) {
+      open?.t(text);
+    },
+  });
   return root as Element;
 }
 

@@ -41,11 +41,12 @@ function readMessage(text: string, limits: XmlLimits): Message[] {
   if (trimmed === '') return [];
   if (!trimmed.startsWith('<')) throw new GatewayError('not-well-formed', 'a message begins with <');
   // White space in front of an XML declaration is an error, in front of an element it is not (X-25).
-  const { root, slices, empty } = parse(text.startsWith('<') ? text : rejectDeclaration(trimmed), 'root', limits);
+  const document = parse(text.startsWith('<') ? text : rejectDeclaration(trimmed), 'root', limits);
+  const { slices, empty } = document;
   const [slice] = slices;
   if (slice === undefined) throw new GatewayError('not-well-formed', 'there is no element');
   const { ns, name } = slice;
-  if (ns === NS.framing && name === 'open' && empty) return [{ kind: 'open', header: headerOf(root) }];
+  if (ns === NS.framing && name === 'open' && empty) return [{ kind: 'open', header: headerOf(document.root) }];
   if (ns === NS.framing && name === 'close' && empty) return [{ kind: 'close' }];
   if (ns !== NS.framing && (name === 'open' || name === 'close'))
     throw new GatewayError('invalid-namespace', `<${name}/> in ${ns.slice(0, 80)}`); // RFC 7395 §3.3.2

@@ -1,6 +1,6 @@
 import { NS } from './ns.ts';
 import { rewrite } from './rewrite.ts';
-import type { Slice } from './reader.ts';
+import type { Slice } from './slice.ts';
 import { escapeAttribute } from './write.ts';
 
 /**
@@ -16,10 +16,11 @@ export function standAlone(slice: Slice): string {
   if (inherited !== '' && !declared.namespaces.has('')) {
     added = ` xmlns='${escapeAttribute(inherited === NS.httpbind ? NS.client : inherited)}'`;
   }
-  for (const [prefix, ns] of context.namespaces) {
-    // A prefix may also be used in content, as in xsi:type='t:int' (NS-04): so look for its letters, not for its uses.
-    if (prefix === '' || declared.namespaces.has(prefix) || !raw.includes(`${prefix}:`)) continue;
-    added += ` xmlns:${prefix}='${escapeAttribute(ns)}'`;
+  if (context.namespaces.size > (inherited === '' ? 0 : 1)) {
+    for (const [prefix, ns] of context.namespaces) {
+      if (prefix === '' || declared.namespaces.has(prefix) || !mentions(raw, prefix)) continue;
+      added += ` xmlns:${prefix}='${escapeAttribute(ns)}'`;
+    }
   }
   // Stanzas have a language, nonzas do not (RFC 6120 §8.1.5, NS-08).
   const isStanza = slice.ns === NS.client || meansClient(slice);
@@ -32,6 +33,19 @@ export function standAlone(slice: Slice): string {
   // Some serializers repeat BOSH's namespace on the payload itself; it means the same (NSV-05).
   const legacyRoot = declared.namespaces.has('') && meansClient(slice);
   return slice.foreign || legacyRoot ? rewrite(xml, legacyRoot) : xml;
+}
+
+/** A few colons are looked at one by one, which is faster than to look for the prefix; many are not. */
+const FEW_COLONS = 32;
+
+/** A prefix may also be used in content, as in xsi:type='t:int' (NS-04): so look for its letters, not for its uses. */
+function mentions(raw: string, prefix: string): boolean {
+  let colon = raw.indexOf(':');
+  for (let seen = 0; seen < FEW_COLONS && colon >= 0; seen++) {
+    if (raw.endsWith(prefix, colon)) return true;
+    colon = raw.indexOf(':', colon + 1);
+  }
+  return colon >= 0 && raw.includes(`${prefix}:`, colon - prefix.length);
 }
 
 /** In a BOSH body, an element without a prefix in BOSH's own namespace means jabber:client (NS-02, XEP-0206 §2). */

@@ -21,7 +21,7 @@ export class XmlError extends Error {
 export interface XmlLimits {
   /** UTF-8 bytes of one first-level element of a stream, or of a whole document. */
   readonly maxBytes: number;
-  /** Open elements at once. The parser's cost grows with the square of it: keep it small. */
+  /** Open elements at once. Whoever makes a tree of them may go down it by recursion. */
   readonly maxDepth: number;
   /** Attributes of one element, namespace declarations among them. */
   readonly maxAttributes: number;

@@ -1,6 +1,5 @@
-import { READ_BEFORE } from './limits.ts';
 import { NS } from './ns.ts';
-import { RestrictedParser } from './reader.ts';
+import { parse } from './parse.ts';
 import { escapeAttribute, escapeText } from './write.ts';
 
 interface Frame {
@@ -27,61 +26,55 @@ export function rewrite(xml: string, legacyRoot = false): string {
     if (inOpenTag) out += '>';
     inOpenTag = false;
   };
-  const parser = new RestrictedParser(
-    {
-      open(tag) {
-        endOpenTag();
-        const parent = frames.at(-1);
-        const scope = new Map(parent?.scope);
-        let declarations = '';
-        /** Prefixes that this element's own name or declarations have settled. */
-        const taken = new Set<string>();
-        const bind = (prefix: string, ns: string): void => {
-          taken.add(prefix);
-          if (prefix === 'xml' || (scope.get(prefix) ?? '') === ns) return;
-          scope.set(prefix, ns);
-          declarations += ` ${prefix === '' ? 'xmlns' : `xmlns:${prefix}`}='${escapeAttribute(ns)}'`;
-        };
+  parse(xml, {
+    open(tag) {
+      endOpenTag();
+      const parent = frames.at(-1);
+      const scope = new Map(parent?.scope);
+      let declarations = '';
+      /** Prefixes that this element's own name or declarations have settled. */
+      const taken = new Set<string>();
+      const bind = (prefix: string, ns: string): void => {
+        taken.add(prefix);
+        if (prefix === 'xml' || (scope.get(prefix) ?? '') === ns) return;
+        scope.set(prefix, ns);
+        declarations += ` ${prefix === '' ? 'xmlns' : `xmlns:${prefix}`}='${escapeAttribute(ns)}'`;
+      };
 
-        const legacy = parent === undefined ? legacyRoot : parent.legacy && tag.ns[''] === undefined;
-        const ns = legacy && tag.prefix === '' && tag.uri === NS.httpbind ? NS.client : tag.uri;
-        const prefix = ns === NS.client ? '' : ns === NS.streams ? 'stream' : tag.prefix;
-        bind(prefix, ns);
-        for (const declared in tag.ns) {
-          if (declared !== '' && !taken.has(declared)) bind(declared, tag.ns[declared] as string);
+      const legacy = parent === undefined ? legacyRoot : parent.legacy && !tag.declarations.has('');
+      const ns = legacy && tag.prefix === '' && tag.ns === NS.httpbind ? NS.client : tag.ns;
+      const prefix = ns === NS.client ? '' : ns === NS.streams ? 'stream' : tag.prefix;
+      bind(prefix, ns);
+      for (const [declared, namespace] of tag.declarations) {
+        if (declared !== '' && !taken.has(declared)) bind(declared, namespace);
+      }
+      let attributes = '';
+      for (const attribute of tag.attributes) {
+        if (attribute.isDeclaration) continue;
+        let { name } = attribute;
+        if (attribute.prefix !== '' && attribute.prefix !== 'xml') {
+          // The element itself may have taken this prefix for another namespace: then the attribute gets one of its own.
+          let free = attribute.prefix;
+          while (taken.has(free) && scope.get(free) !== attribute.ns) free += '_';
+          bind(free, attribute.ns);
+          name = `${free}:${attribute.local}`;
         }
-        let attributes = '';
-        for (const key in tag.attributes) {
-          const attribute = tag.attributes[key] as (typeof tag.attributes)[string];
-          if (attribute.prefix === 'xmlns' || attribute.name === 'xmlns') continue;
-          let { name } = attribute;
-          if (attribute.prefix !== '' && attribute.prefix !== 'xml') {
-            // The element itself may have taken this prefix for another namespace: then the attribute gets one of its own.
-            let free = attribute.prefix;
-            while (taken.has(free) && scope.get(free) !== attribute.uri) free += '_';
-            bind(free, attribute.uri);
-            name = `${free}:${attribute.local}`;
-          }
-          attributes += ` ${name}='${escapeAttribute(attribute.value)}'`;
-        }
-        const name = prefix === '' ? tag.local : `${prefix}:${tag.local}`;
-        out += `<${name}${declarations}${attributes}`;
-        inOpenTag = true;
-        frames.push({ name, scope, legacy });
-      },
-      close() {
-        const { name } = frames.pop() as Frame;
-        out += inOpenTag ? '/>' : `</${name}>`;
-        inOpenTag = false;
-      },
-      text(text) {
-        if (text === '') return;
-        endOpenTag();
-        out += escapeText(text);
-      },
+        attributes += ` ${name}='${escapeAttribute(attribute.value)}'`;
+      }
+      const name = prefix === '' ? tag.name : `${prefix}:${tag.name}`;
+      out += `<${name}${declarations}${attributes}`;
+      inOpenTag = true;
+      frames.push({ name, scope, legacy });
     },
-    READ_BEFORE,
-  );
-  parser.write(xml).close();
+    close() {
+      const { name } = frames.pop() as Frame;
+      out += inOpenTag ? '/>' : `</${name}>`;
+      inOpenTag = false;
+    },
+    text(text) {
+      endOpenTag();
+      out += escapeText(text);
+    },
+  });
   return out;
 }

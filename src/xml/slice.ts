@@ -1,3 +1,7 @@
+import { XmlError, type XmlLimits } from './limits.ts';
+import { NS } from './ns.ts';
+import type { StartTag } from './start-tag.ts';
+
 /** The namespaces and the language that an element inherits from what stands around it. */
 export interface Context {
   /** Prefix → namespace; the default namespace under ''. `xml` is never in it. */
@@ -7,9 +11,14 @@ export interface Context {
 
 export const NO_CONTEXT: Context = { namespaces: new Map(), lang: undefined };
 
+/** What most stanzas that declare anything declare: one for all of them. */
+const CLIENT_CONTEXT: Context = { namespaces: new Map([['', NS.client]]), lang: undefined };
+
 /** An element as it stood in the text, and what has to be known to move it elsewhere. */
 export interface Slice {
   readonly raw: string;
+  /** Length of `raw` in UTF-8 bytes. */
+  readonly bytes: number;
   /** Where `raw` began in the document (UTF-16 units); in a stream it has no meaning. */
   readonly start: number;
   readonly qualifiedName: string;
@@ -32,4 +41,72 @@ export interface RootTag {
   readonly attributes: ReadonlyMap<string, string>;
   /** What its children inherit. */
   readonly context: Context;
+}
+
+/** A slice of which the end has not come: what follows its start tag can still make it foreign. */
+export type OpenSlice = { -readonly [Field in keyof Slice]: Slice[Field] };
+
+export function openSlice(tag: StartTag, start: number, context: Context): OpenSlice {
+  const { qualifiedName, prefix, ns } = tag;
+  return {
+    raw: '',
+    bytes: 0,
+    start,
+    qualifiedName,
+    name: prefix === '' ? qualifiedName : tag.localName,
+    prefix,
+    ns,
+    declared: declarationsOf(tag),
+    foreign: isForeign(tag),
+    context,
+  };
+}
+
+/** Clients match these by tag name: jabber:client goes without a prefix, streams with `stream` (conformance D2, A-31). */
+export function isForeign({ prefix, ns }: StartTag): boolean {
+  if (prefix === '') return ns === NS.streams;
+  return ns === NS.client || (ns === NS.streams && prefix !== 'stream');
+}
+
+function declarationsOf(tag: StartTag): Context {
+  const { declarations, lang } = tag;
+  if (lang === undefined) {
+    if (declarations === 0) return NO_CONTEXT;
+    const isClient = tag.declaredPrefix(0) === '' && tag.declaredNamespace(0) === NS.client;
+    if (declarations === 1 && isClient) return CLIENT_CONTEXT;
+  }
+  const namespaces = new Map<string, string>();
+  for (let i = 0; i < declarations; i++) {
+    if (tag.declaredPrefix(i) !== 'xml') namespaces.set(tag.declaredPrefix(i), tag.declaredNamespace(i));
+  }
+  return { namespaces, lang };
+}
+
+/** UTF-16 units of the namespaces that a root hands to its children. */
+const MAX_INHERITED = 4096;
+/** A longer xml:lang is no language tag, and is not handed on. */
+const MAX_LANG = 100;
+
+export function rootTag(tag: StartTag, limits: XmlLimits): RootTag {
+  checkInheritance(tag, limits);
+  const attributes = new Map<string, string>();
+  for (let i = 0; i < tag.attributes; i++) {
+    if (tag.isDeclaration(i)) continue;
+    const ns = tag.namespaceOf(i);
+    attributes.set(ns === '' ? tag.nameOf(i) : `{${ns}}${tag.localNameOf(i)}`, tag.valueOf(i));
+  }
+  const declared = declarationsOf(tag);
+  const isLang = (declared.lang?.length ?? 0) <= MAX_LANG;
+  const context = isLang ? declared : { namespaces: declared.namespaces, lang: undefined };
+  return { name: tag.localName, ns: tag.ns, attributes, context };
+}
+
+/** Each child may need a copy of all that a root declares: neither number nor length may multiply the text (NS-12). */
+export function checkInheritance(tag: StartTag, limits: XmlLimits): void {
+  if (tag.declarations > limits.maxDeclarations) throw new XmlError('policy-violation', 'too many declarations');
+  let inherited = 0;
+  for (let i = 0; i < tag.declarations; i++) {
+    inherited += tag.declaredPrefix(i).length + tag.declaredNamespace(i).length;
+  }
+  if (inherited > MAX_INHERITED) throw new XmlError('policy-violation', 'declarations too long');
 }

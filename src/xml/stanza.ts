@@ -19,5 +19,5 @@ export interface Stanza {
 export function stanzaOf(slice: Slice): Stanza {
   const xml = standAlone(slice);
   const ns = meansClient(slice) ? NS.client : slice.ns;
-  return { xml, name: slice.name, ns, bytes: Buffer.byteLength(xml) };
+  return { xml, name: slice.name, ns, bytes: xml === slice.raw ? slice.bytes : Buffer.byteLength(xml) };
 }

@@ -1,5 +1,5 @@
 import { DEFAULT_XML_LIMITS, type XmlLimits } from './limits.ts';
-import { RestrictedParser } from './reader.ts';
+import { parse } from './parse.ts';
 
 /** An element as a tree. For the rare element that the gateway itself has to understand; stanzas in flight never become one. */
 export interface XmlElement {
@@ -15,16 +15,13 @@ export interface XmlElement {
 export function parseTree(xml: string, limits: XmlLimits = DEFAULT_XML_LIMITS): XmlElement {
   let root: XmlElement | undefined;
   const open: { children: (XmlElement | string)[] }[] = [];
-  const parser = new RestrictedParser(
+  parse(
+    xml,
     {
-      open(tag) {
-        const attributes = new Map<string, string>();
-        for (const key in tag.attributes) {
-          const attribute = tag.attributes[key] as (typeof tag.attributes)[string];
-          if (attribute.prefix !== 'xmlns' && attribute.name !== 'xmlns')
-            attributes.set(attribute.name, attribute.value);
-        }
-        const element = { name: tag.local, ns: tag.uri, prefix: tag.prefix, attributes, children: [] };
+      open({ name, ns, prefix, attributes }) {
+        const values = new Map<string, string>();
+        for (const { name, value, isDeclaration } of attributes) if (!isDeclaration) values.set(name, value);
+        const element = { name, ns, prefix, attributes: values, children: [] };
         open.at(-1)?.children.push(element);
         root ??= element;
         open.push(element);
@@ -33,13 +30,12 @@ export function parseTree(xml: string, limits: XmlLimits = DEFAULT_XML_LIMITS): 
         open.pop();
       },
       text(text) {
-        if (text !== '') open.at(-1)?.children.push(text);
+        open.at(-1)?.children.push(text);
       },
     },
     limits,
   );
-  parser.write(xml).close();
-  return root as XmlElement;
+  return root as unknown as XmlElement;
 }
 
 /** The first child element with that name, in that namespace where one is given. */

@@ -1,6 +1,6 @@
 /** Escapes a value for an attribute in single or double quotes; line ends and tabs survive as references (XML 1.0 §3.3.3). */
 export function escapeAttribute(value: string): string {
-  return value.replace(/[&<>'"\t\n\r]/g, attributeEscape);
+  return /[&<>'"\t\n\r]/.test(value) ? value.replace(/[&<>'"\t\n\r]/g, attributeEscape) : value;
 }
 
 /** Escapes character data; a carriage return survives as a reference (XML 1.0 §2.11). */
