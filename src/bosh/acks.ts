@@ -1,4 +1,4 @@
-import type { BodyRequest } from './body.ts';
+import { NO_VALUES, type BodyRequest, type BodyValues } from './body.ts';
 import type { PastAnswer } from './pending.ts';
 
 /** An answer that a client does not acknowledge so long after it was given is missing, not under way (BOSH-ACK-07). */
@@ -27,6 +27,8 @@ export function reportOf(request: BodyRequest, missing: PastAnswer | undefined, 
 }
 
 /** The highest rid up to which all have come, where it is not the one that is answered (XEP-0124 §9.1). */
-export function ackValues(rid: number, last: number, report: Report | undefined) {
-  return { ack: last === rid ? undefined : last, ...report };
+export function ackValues(rid: number, last: number, report: Report | undefined): BodyValues {
+  const isNews = last !== rid;
+  if (report === undefined) return isNews ? { ack: last } : NO_VALUES;
+  return isNews ? { ack: last, ...report } : { ...report };
 }

@@ -27,7 +27,9 @@ export function isEmptyRequest({ payload, type, pause, restart }: BodyRequest): 
 
 /** What a request says, to be compared. */
 export function textOf(payload: readonly Stanza[]): string {
-  return payload.map(({ xml }) => xml).join('');
+  let text = '';
+  for (const { xml } of payload) text += xml;
+  return text;
 }
 
 /** A request that was understood well enough to know whose it is, and breaks a rule: its session ends (conformance A-01). */
@@ -124,18 +126,22 @@ export function parseNumber(values: ReadonlyMap<string, string>, name: string, c
   return Math.min(Number(text), clampTo);
 }
 
-/** A response body. `values` come escaped and in their order; the streams prefix is declared where it is used (XBOSH-01). */
-export function renderBody(
-  values: Readonly<Record<string, string | number | undefined>>,
-  payload: readonly Stanza[],
-): string {
-  const streams = payload.some(({ ns }) => ns === NS.streams) ? NS.streams : undefined;
-  const usesXbosh = Object.entries(values).some(([name, value]) => value !== undefined && name.startsWith('xmpp:'));
-  const xbosh = usesXbosh ? NS.xbosh : undefined;
-  const declarations = { xmlns: NS.httpbind, 'xmlns:stream': streams, 'xmlns:xmpp': xbosh };
-  const head = `<body${attributes({ ...declarations, ...values })}`;
-  if (payload.length === 0) return `${head}/>`;
-  return `${head}>${textOf(payload)}</body>`;
+/** Attributes of a response body, in their order; those that are undefined are not there. */
+export type BodyValues = Readonly<Record<string, string | number | undefined>>;
+
+/** Most answers say nothing but their payload. */
+export const NO_VALUES: BodyValues = {};
+
+/** A response body. The prefixes `stream` and `xmpp` are declared where they are used (XBOSH-01). */
+export function renderBody(values: BodyValues, payload: readonly Stanza[]): string {
+  let head = `<body xmlns='${NS.httpbind}'`;
+  if (payload.some(({ ns }) => ns === NS.streams)) head += ` xmlns:stream='${NS.streams}'`;
+  if (values !== NO_VALUES) {
+    const usesXbosh = Object.entries(values).some(([name, value]) => value !== undefined && name.startsWith('xmpp:'));
+    if (usesXbosh) head += ` xmlns:xmpp='${NS.xbosh}'`;
+    head += attributes(values);
+  }
+  return payload.length === 0 ? `${head}/>` : `${head}>${textOf(payload)}</body>`;
 }
 
 /** A body that ends the session on a condition (XEP-0124 §17.2). */

@@ -1,4 +1,5 @@
 import type { Timer } from '../core/clock.ts';
+import { Deadline } from '../core/deadline.ts';
 import { ERRORS, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
 import { randomId } from '../core/id.ts';
 import type { StreamEnd, StreamHeader } from '../core/ports.ts';
@@ -7,7 +8,7 @@ import { Session, type SessionOwner } from '../session/session.ts';
 import type { Stream } from '../stream/stream.ts';
 import { acknowledgedRid, ackValues, reportOf, type Report } from './acks.ts';
 import { Activity } from './activity.ts';
-import { isEmptyRequest, legacyStatus, renderBody, renderTerminate, type BodyRequest } from './body.ts';
+import { NO_VALUES, isEmptyRequest, legacyStatus, renderBody, renderTerminate, type BodyRequest } from './body.ts';
 import { announced, type Agreement } from './creation.ts';
 import { Deliveries } from './deliveries.ts';
 import { nextAnswer, nextDeadline, type EndKind } from './holder.ts';
@@ -44,12 +45,18 @@ export class BoshSession implements SessionOwner {
   /** Said in the next answer, once: which answer the client has not acknowledged, and since when (XEP-0124 §9.2). */
   #report: Report | undefined;
   #isPausing = false;
+  #isGathering = false;
+  readonly #gathered = (): void => {
+    this.#isGathering = false;
+    this.#settle();
+  };
   readonly #fullStreams = new Set<Stream>();
   #end: { readonly by: EndKind; readonly end: StreamEnd | undefined } | undefined;
   #isOver = false;
-  #wait: Timer | undefined;
+  /** When something is to be answered though nothing happens. */
+  readonly #wait: Deadline;
   #gap: Timer | undefined;
-  #inactivity: Timer | undefined;
+  readonly #inactivity: Deadline;
   #inactivitySeconds: number;
   #firstRequest: Timer | undefined;
 
@@ -68,6 +75,8 @@ export class BoshSession implements SessionOwner {
     this.#agreement = agreement;
     this.#inactivitySeconds = agreement.inactivity;
     this.#creationRid = rid;
+    this.#wait = new Deadline(context.clock, () => this.#settle());
+    this.#inactivity = new Deadline(context.clock, () => this.#finish({ code: 'client-gone' }));
     const { requests, acknowledges } = agreement;
     this.#window = new RidWindow(rid, requests, settings.maxReplayBytes, acknowledges, (answered, past) => {
       if (!past.isLost) this.#session.acknowledged(answered, past.payload, past.stream);
@@ -98,7 +107,8 @@ export class BoshSession implements SessionOwner {
   receive(request: BodyRequest, exchange: Exchange): void {
     const { rid } = request;
     this.#firstRequest?.cancel();
-    this.#stopInactivity();
+    this.#firstRequest = undefined;
+    this.#inactivity.set(undefined);
     const verdict = this.#window.judge(rid);
     if ((verdict === 'repeat' || verdict === 'replay') && !this.#repeats.allows(request, exchange)) return;
     if (verdict === 'accept' && !this.#repeats.admits(request, exchange)) return;
@@ -210,33 +220,30 @@ export class BoshSession implements SessionOwner {
   #answer(held: Pending, withPayload: boolean): void {
     const { rid, opens, refusal, request } = held;
     const exchange = held.detach();
-    const at = this.#context.clock.now();
-    const key = this.#agreement.newKey === undefined ? undefined : request.attributes.get('key');
-    const past = {
-      ...NOTHING,
-      at,
-      key,
+    const asked = {
+      at: this.#context.clock.now(),
+      key: this.#agreement.newKey === undefined ? undefined : request.attributes.get('key'),
       wasEmpty: isEmptyRequest(request),
       wasStranger: held.isStranger,
-      lastOn: exchange,
     };
     if (exchange === undefined) {
       // A dead connection is passed over empty, and what was to be told waits for a living one.
-      this.#window.answered(rid, past, 0);
+      this.#window.answered(rid, { ...NOTHING, ...asked }, 0);
       return;
     }
     const isCreation = rid === this.#creationRid;
     const maxBytes = withPayload && refusal === undefined ? this.#settings.maxResponseBytes : 0;
     const delivery = this.#deliveries.take(opens, maxBytes);
     const { payload, stream, ended } = delivery;
-    const values = {
-      ...(isCreation ? announced(this.#agreement, this.id, rid) : ackValues(rid, this.#window.last, this.#report)),
-      ...delivery.values,
-      ...refusal,
-    };
+    const own = isCreation
+      ? announced(this.#agreement, this.id, rid)
+      : ackValues(rid, this.#window.last, this.#report);
+    const isPlain = delivery.values === NO_VALUES && refusal === undefined;
+    const values = isPlain ? own : { ...own, ...delivery.values, ...refusal };
     this.#report = undefined;
-    const bytes = payload.reduce((sum, stanza) => sum + stanza.bytes, 0);
-    const answer: PastAnswer = { ...past, values, payload, stream };
+    let bytes = 0;
+    for (const stanza of payload) bytes += stanza.bytes;
+    const answer: PastAnswer = { ...asked, values, payload, stream, times: 0, isLost: false };
     const isKept = this.#window.answered(rid, answer, bytes, held.isBare);
     this.#activity.answered(payload.length > 0);
     this.#repeats.answered();
@@ -251,26 +258,23 @@ export class BoshSession implements SessionOwner {
 
   /** A gap that does not fill must not hold a socket for ever: the client is to come again with both (BOSH-RID-07). */
   #answerStaleParked(): void {
+    const parked = this.#window.allParked();
+    if (parked.length === 0) return;
     const now = this.#context.clock.now();
-    for (const parked of this.#window.allParked()) {
-      if (parked.deadline <= now) parked.turnAway(this.#agreement.content);
-    }
+    for (const pending of parked) if (pending.deadline <= now) pending.turnAway(this.#agreement.content);
   }
 
   #setTimers(): void {
     const { clock } = this.#context;
-    this.#wait?.cancel();
-    this.#wait = undefined;
-    const deadline = this.#repeats.doubtUntil ?? nextDeadline([...this.#held, ...this.#window.allParked()]);
-    if (deadline !== undefined) this.#wait = clock.after(Math.max(0, deadline - clock.now()), () => this.#settle());
+    this.#wait.set(this.#repeats.doubtUntil ?? nextDeadline(this.#window.allParked(), nextDeadline(this.#held)));
     if (!this.#repeats.hasIdleGap()) {
       this.#gap?.cancel();
       this.#gap = undefined;
     } else this.#gap ??= clock.after(GAP_MS, () => this.#skipGap());
     // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
-    if (this.#held.some(({ isAlive }) => isAlive)) this.#stopInactivity();
-    else if (this.#inactivitySeconds > 0) {
-      this.#inactivity ??= clock.after(this.#inactivitySeconds * 1000, () => this.#finish({ code: 'client-gone' }));
+    if (this.#held.some(({ isAlive }) => isAlive)) this.#inactivity.set(undefined);
+    else if (this.#inactivitySeconds > 0 && !this.#inactivity.isSet) {
+      this.#inactivity.set(clock.now() + this.#inactivitySeconds * 1000);
     }
   }
 
@@ -281,11 +285,6 @@ export class BoshSession implements SessionOwner {
     this.#repeats.skipGap();
     this.#accept(this.#window.unpark());
     this.#settle();
-  }
-
-  #stopInactivity(): void {
-    this.#inactivity?.cancel();
-    this.#inactivity = undefined;
   }
 
   /** Tells the client how the session ended: on `exchange` the reason, on all else it has open an empty body (§13). */
@@ -348,8 +347,11 @@ export class BoshSession implements SessionOwner {
     this.#deliveries.announce(stream, header);
   }
 
+  /** What comes in one read leaves in one answer. */
   onReadable(): void {
-    this.#settle();
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    this.#context.clock.soon(this.#gathered);
   }
 
   onFlow(full: boolean, stream: Stream): void {

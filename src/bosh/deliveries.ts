@@ -1,10 +1,11 @@
 import { ERRORS } from '../core/errors.ts';
 import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
 import type { Stream } from '../stream/stream.ts';
+import { NO_VALUES, type BodyValues } from './body.ts';
 
 /** What one answer carries. */
 export interface Delivery {
-  readonly values: Readonly<Record<string, string | undefined>>;
+  readonly values: BodyValues;
   readonly payload: readonly Stanza[];
   /** Whose payload it is. */
   readonly stream: Stream | undefined;
@@ -58,29 +59,35 @@ export class Deliveries {
   }
 
   #has(stream: Stream): boolean {
-    return !stream.outbox.isEmpty || this.#ends.has(stream);
+    return !stream.outbox.isEmpty || (this.#ends.size > 0 && this.#ends.has(stream));
   }
 
   /** Takes what the next answer carries: up to `maxBytes` of one stream, or nothing where `maxBytes` is 0. */
   take(opens: Stream | undefined, maxBytes: number): Delivery {
     const stream = opens ?? (maxBytes > 0 ? this.#turns.find((one) => this.#has(one)) : undefined);
     const payload = maxBytes > 0 ? (stream?.outbox.take(maxBytes) ?? []) : [];
-    const subject = stream ?? (this.#isMany ? undefined : this.#turns[0]);
-    const header = subject === undefined ? undefined : this.#headers.get(subject);
-    if (subject !== undefined) this.#headers.delete(subject);
+    const header = this.#takeHeader(stream ?? (this.#isMany ? undefined : this.#turns[0]));
     const isNamed =
       this.#isNaming && stream !== undefined && (opens !== undefined || (this.#isMany && payload.length > 0));
-    const values = {
-      stream: isNamed ? stream.name : undefined,
-      from: header?.from,
-      authid: header?.id,
-      'xmpp:version': header?.version,
-    };
+    const name = isNamed ? stream.name : undefined;
+    const values =
+      name === undefined && header === undefined
+        ? NO_VALUES
+        : { stream: name, from: header?.from, authid: header?.id, 'xmpp:version': header?.version };
     if (stream === undefined) return { values, payload, stream, ended: undefined };
     if (maxBytes > 0 && payload.length === 0 && this.#ends.has(stream)) return this.#farewell(stream);
-    const turn = this.#turns.indexOf(stream);
-    if (turn >= 0) this.#turns.push(...this.#turns.splice(turn, 1));
+    if (this.#turns.length > 1 && this.#turns.includes(stream)) {
+      this.#turns.splice(this.#turns.indexOf(stream), 1);
+      this.#turns.push(stream);
+    }
     return { values, payload, stream, ended: undefined };
+  }
+
+  #takeHeader(stream: Stream | undefined): StreamHeader | undefined {
+    if (stream === undefined || this.#headers.size === 0) return undefined;
+    const header = this.#headers.get(stream);
+    this.#headers.delete(stream);
+    return header;
   }
 
   /** A terminal condition with a stream's name ends that stream alone (§16.6). */

@@ -61,11 +61,12 @@ export class BoshEndpoint {
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method === 'POST') {
+      this.#post(request, response);
+      return;
+    }
     this.#origins.mark(request, response);
     switch (request.method) {
-      case 'POST':
-        this.#post(request, response);
-        break;
       case 'OPTIONS':
         request.resume();
         if (this.#origins.allows(request)) this.#origins.preflight(request, response, METHODS);
@@ -89,13 +90,20 @@ export class BoshEndpoint {
   #post(request: IncomingMessage, response: ServerResponse): void {
     // Before anything is read: a text/plain POST needs no preflight (BOSH-CORS-05).
     if (!this.#origins.allows(request)) {
+      this.#origins.mark(request, response);
       respondAndClose(response, 403, 'This origin is not allowed.');
       return;
     }
     readBody(request, this.#settings, (body) => {
-      if (typeof body === 'string') this.#refuseBody(body, response);
-      else this.#receive(body, request, new HttpExchange(request, response, this.#settings));
+      if (typeof body === 'string') {
+        this.#origins.mark(request, response);
+        this.#refuseBody(body, response);
+      } else this.#receive(body, request, this.#exchange(request, response));
     });
+  }
+
+  #exchange(request: IncomingMessage, response: ServerResponse, callback?: string): HttpExchange {
+    return new HttpExchange(request, response, this.#settings, this.#origins.fields(request), callback);
   }
 
   #refuseBody(why: Exclude<BodyResult, Buffer>, response: ServerResponse): void {
@@ -110,8 +118,6 @@ export class BoshEndpoint {
         break;
       case 'corrupt':
         respondText(response, 400, 'The body is not what its Content-Encoding says.');
-        break;
-      case 'aborted':
     }
   }
 
@@ -129,8 +135,7 @@ export class BoshEndpoint {
     else if (script === undefined) respondText(response, 400, 'data or callback is malformed.');
     else if (script.data.byteLength > this.#settings.maxBodyBytes) respondText(response, 413, 'data is too large.');
     else {
-      const exchange = new HttpExchange(request, response, this.#settings, script.callback);
-      this.#receive(script.data, request, exchange);
+      this.#receive(script.data, request, this.#exchange(request, response, script.callback));
     }
   }
 

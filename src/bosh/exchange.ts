@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { acceptedCoding, encode, type Coding } from '../http/content-coding.ts';
-import { respond, respondText } from '../http/respond.ts';
+import { acceptedCoding, encode } from '../http/content-coding.ts';
+import { respond, type Fields } from '../http/respond.ts';
 import type { Exchange } from './pending.ts';
 import { SCRIPT_TYPE, renderScript } from './script.ts';
 
@@ -12,17 +12,26 @@ export interface ExchangeSettings {
 /** One HTTP request and its answer. */
 export class HttpExchange implements Exchange {
   readonly connection: object;
+  readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #settings: ExchangeSettings;
-  readonly #coding: Coding | undefined;
+  readonly #fields: Fields;
   readonly #callback: string | undefined;
+  #lost: (() => void) | undefined;
 
-  /** `callback`: the answer is a script that calls it. */
-  constructor(request: IncomingMessage, response: ServerResponse, settings: ExchangeSettings, callback?: string) {
+  /** `fields`: of every answer. `callback`: the answer is a script that calls it. */
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    settings: ExchangeSettings,
+    fields: Fields,
+    callback?: string,
+  ) {
     this.connection = request.socket;
+    this.#request = request;
     this.#response = response;
     this.#settings = settings;
-    this.#coding = settings.compression ? acceptedCoding(request.headers['accept-encoding']) : undefined;
+    this.#fields = fields;
     this.#callback = callback;
   }
 
@@ -35,23 +44,32 @@ export class HttpExchange implements Exchange {
 
   /** Overload passes, so it says when to come again, and Strophe does (conformance A-15). */
   retryLater(text: string): void {
-    this.#response.setHeader('Retry-After', '5');
-    respondText(this.#response, 503, text);
+    this.#respond(503, 'text/plain; charset=utf-8', `${text}\n`, ['Retry-After', '5']);
   }
 
   onLost(lost: () => void): void {
-    if (this.#response.destroyed) lost();
-    else this.#response.once('close', () => this.#response.writableFinished || lost());
+    if (this.#response.destroyed) {
+      lost();
+      return;
+    }
+    if (this.#lost === undefined) this.#response.on('close', () => this.#response.writableFinished || this.#lost?.());
+    this.#lost = lost;
   }
 
   #send(status: number, contentType: string, text: string): void {
-    if (this.#settings.compression) this.#response.appendHeader('Vary', 'Accept-Encoding');
-    const coding = this.#coding;
-    if (coding === undefined || Buffer.byteLength(text) <= this.#settings.compressAboveBytes) {
-      respond(this.#response, status, contentType, text);
-      return;
-    }
-    this.#response.setHeader('Content-Encoding', coding);
-    respond(this.#response, status, contentType, encode(text, coding));
+    const { compression, compressAboveBytes } = this.#settings;
+    const vary = compression ? VARY : NO_FIELDS;
+    // No text has more bytes than that.
+    const isLong = compression && 3 * text.length > compressAboveBytes && Buffer.byteLength(text) > compressAboveBytes;
+    const coding = isLong ? acceptedCoding(this.#request.headers['accept-encoding']) : undefined;
+    if (coding === undefined) this.#respond(status, contentType, text, vary);
+    else this.#respond(status, contentType, encode(text, coding), [...vary, 'Content-Encoding', coding]);
+  }
+
+  #respond(status: number, contentType: string, body: string | Buffer, more: Fields): void {
+    respond(this.#response, status, contentType, body, 'no-store', [...this.#fields, ...more]);
   }
 }
+
+const NO_FIELDS: Fields = [];
+const VARY: Fields = ['Vary', 'Accept-Encoding'];

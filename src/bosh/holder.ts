@@ -47,7 +47,8 @@ export interface Answer {
 export function nextAnswer(state: Holding): Answer | undefined {
   const { held, hasPayload } = state;
   const oldest = held[0];
-  const alive = held.reduce((count, { isAlive }) => count + Number(isAlive), 0);
+  let alive = 0;
+  for (const { isAlive } of held) if (isAlive) alive++;
   if (oldest === undefined || alive === 0) return undefined;
   const { rid } = oldest;
   // The client went on to a higher rid: it will not ask for this one again, and if it does, it was empty (BOSH-BRK-06).
@@ -69,9 +70,11 @@ export function nextAnswer(state: Holding): Answer | undefined {
   return held.some(({ isAlive, deadline }) => isAlive && deadline <= state.now) ? nothing : undefined;
 }
 
-/** When `nextAnswer` has to be asked again though nothing happens; undefined where nothing is held. */
-export function nextDeadline(held: readonly Pick<HeldRequest, 'deadline' | 'isAlive'>[]): number | undefined {
-  let earliest: number | undefined;
+/** When `nextAnswer` has to be asked again though nothing happens; `earliest`, or undefined, where nothing is held. */
+export function nextDeadline(
+  held: readonly Pick<HeldRequest, 'deadline' | 'isAlive'>[],
+  earliest?: number,
+): number | undefined {
   for (const { isAlive, deadline } of held) {
     if (isAlive && (earliest === undefined || deadline < earliest)) earliest = deadline;
   }

@@ -9,7 +9,7 @@ export interface Exchange {
   readonly connection: object;
   /** Answers with HTTP 200 unless another status is given. Called once. */
   answer(body: string, contentType: string, status?: number): void;
-  /** `lost` is called where the connection dies first: before an answer, or before it was written out. */
+  /** `lost` is called where the connection dies first: before an answer, or before it was written out. The last one given counts. */
   onLost(lost: () => void): void;
 }
 
@@ -92,8 +92,8 @@ export interface PastAnswer {
   readonly key: string | undefined;
   /** When it was given, on the session's clock (ms). */
   readonly at: number;
-  /** The connection that it was given on last. */
-  lastOn: Exchange | undefined;
+  /** How often it was given. Not on what: an answered request would stay in memory with all that belongs to it. */
+  times: number;
   /** The connection died before the answer was written out, and nobody has asked again. */
   isLost: boolean;
 }
@@ -106,17 +106,17 @@ export const NOTHING = {
   wasStranger: false,
   stream: undefined,
   key: undefined,
-  lastOn: undefined,
+  times: 0,
   isLost: false,
 } satisfies Partial<PastAnswer>;
 
 /** Answers with it, at first or again: the same bytes each time. */
 export function giveAnswer(answer: PastAnswer, exchange: Exchange, contentType: string): void {
   answer.isLost = false;
-  answer.lastOn = exchange;
+  const time = ++answer.times;
   exchange.onLost(() => {
     // A client that asked again elsewhere has given up this connection.
-    if (answer.lastOn === exchange) answer.isLost = true;
+    if (answer.times === time) answer.isLost = true;
   });
   exchange.answer(renderBody(answer.values, answer.payload), contentType);
 }

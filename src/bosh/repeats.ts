@@ -213,7 +213,9 @@ export class Repeats {
    * delivered with the next one, and a late repeat gets an empty body (BOSH-BRK-06).
    */
   requeueLost(creationRid: number): void {
-    for (const [rid, past] of this.#window.newestAnswers()) {
+    const answers = this.#window.pastAnswers();
+    for (let i = answers.length - 1; i >= 0; i--) {
+      const { rid, answer: past } = answers[i] as (typeof answers)[number];
       if (past.payload.length === 0 || rid === creationRid) continue;
       // What came after it has reached the client: it can only wait to be asked for (BOSH-PAY-07).
       if (!past.isLost) break;
@@ -227,15 +229,15 @@ export class Repeats {
    * while it waits for nothing else knows of no request that is under way.
    */
   hasIdleGap(): boolean {
-    const { newKey } = this.#agreement;
-    if (newKey !== undefined || !this.#holdsOne || this.#owner.held.some(({ isAlive }) => isAlive)) return false;
-    const parked = [...this.#window.allParked()];
-    return parked.length > 0 && parked.every(({ isAlive, request }) => isAlive && isEmptyRequest(request));
+    const parked = this.#window.allParked();
+    if (parked.length === 0 || this.#agreement.newKey !== undefined || !this.#holdsOne) return false;
+    if (this.#owner.held.some(({ isAlive }) => isAlive)) return false;
+    return parked.every(({ isAlive, request }) => isAlive && isEmptyRequest(request));
   }
 
   /** Goes on after the gap. What comes late for one of its rids is still forwarded. */
   skipGap(): void {
-    const next = Math.min(...[...this.#window.allParked()].map(({ rid }) => rid));
+    const next = Math.min(...this.#window.allParked().map(({ rid }) => rid));
     const at = this.#clock.now();
     for (let rid = this.#window.last + 1; rid < next; rid += 1) {
       this.#window.accept(rid);

@@ -79,6 +79,7 @@ export class RequestHandler {
     }
     const targets = stream === undefined ? [...this.#session.streams.values()] : [stream];
     const isOver = this.forward(payload, targets) || request.type === 'terminate';
+    if (!isOver && request.pause === undefined) return NO_EFFECT;
     const others = [...this.#session.streams.values()].filter((other) => !targets.includes(other) && !other.isOver);
     if (isOver && others.length > 0) {
       for (const target of targets) this.end(target);
@@ -92,6 +93,7 @@ export class RequestHandler {
 
   /** True where the client reports a stream error: that ends its stream (RFC 6120 §4.9.1.1). */
   forward(payload: readonly Stanza[], targets: readonly Stream[]): boolean {
+    if (payload.length === 0) return false;
     const error = payload.findIndex(({ ns }) => ns === NS.streams);
     const stanzas = error < 0 ? payload : payload.slice(0, error);
     // Without a stream's name, to all of them (§16.4).

@@ -8,6 +8,12 @@ export type Verdict = 'accept' | 'park' | 'repeat' | 'replay' | 'refuse';
 /** Answers that a client may leave unacknowledged (BOSH-ACK-10). */
 const MAX_UNACKNOWLEDGED = 64;
 
+interface Past<Answer> {
+  readonly rid: number;
+  answer: Answer;
+  bytes: number;
+}
+
 /** The request IDs of one session. Pure: it knows rids, the requests that wait for a gap to fill, and past answers. */
 export class RidWindow<Request, Answer> {
   readonly #size: number;
@@ -15,9 +21,13 @@ export class RidWindow<Request, Answer> {
   readonly #keepsUnacknowledged: boolean;
   readonly #acknowledged: ((rid: number, answer: Answer) => void) | undefined;
   #last: number;
-  readonly #parked = new Map<number, Request>();
-  readonly #open = new Set<number>();
-  readonly #answers = new Map<number, { answer: Answer; bytes: number }>();
+  // Arrays, for there are few: what goes through a Map as through a queue leaves a chain of its old tables behind, and each of
+  // them keeps answers of long ago from the collector, until it looks at all memory.
+  readonly #parkedRids: number[] = [];
+  readonly #parked: Request[] = [];
+  readonly #open: number[] = [];
+  /** The oldest first. */
+  readonly #answers: Past<Answer>[] = [];
   #replayBytes = 0;
   #pause: [rid: number, answer: Answer] | undefined;
 
@@ -38,7 +48,7 @@ export class RidWindow<Request, Answer> {
     this.#last = first;
     this.#size = size;
     this.#maxReplayBytes = maxReplayBytes;
-    this.#open.add(first);
+    this.#open.push(first);
   }
 
   /** The highest rid that was processed; all below it were too. */
@@ -47,12 +57,12 @@ export class RidWindow<Request, Answer> {
   }
 
   get parkedCount(): number {
-    return this.#parked.size;
+    return this.#parked.length;
   }
 
   judge(rid: number): Verdict {
     if (rid > this.#last + this.#size) return 'refuse';
-    if (this.#parked.has(rid) || this.#open.has(rid)) return 'repeat';
+    if (this.#parkedRids.includes(rid) || this.#open.includes(rid)) return 'repeat';
     if (rid === this.#last + 1) return 'accept';
     if (rid > this.#last) return 'park';
     return this.answerTo(rid) === undefined ? 'refuse' : 'replay';
@@ -61,26 +71,28 @@ export class RidWindow<Request, Answer> {
   /** The request with rid `last + 1` is processed from now on. */
   accept(rid: number): void {
     this.#last = rid;
-    this.#open.add(rid);
+    this.#open.push(rid);
   }
 
   park(rid: number, request: Request): void {
-    this.#parked.set(rid, request);
+    this.#parkedRids.push(rid);
+    this.#parked.push(request);
   }
 
   parked(rid: number): Request | undefined {
-    return this.#parked.get(rid);
+    return this.#parked[this.#parkedRids.indexOf(rid)];
   }
 
-  allParked(): Iterable<Request> {
-    return this.#parked.values();
+  allParked(): readonly Request[] {
+    return this.#parked;
   }
 
   /** The parked request whose turn it is now, taken out; undefined while there is a gap. */
   unpark(): Request | undefined {
-    const request = this.#parked.get(this.#last + 1);
-    if (request !== undefined) this.#parked.delete(this.#last + 1);
-    return request;
+    const index = this.#parkedRids.indexOf(this.#last + 1);
+    if (index < 0) return undefined;
+    this.#parkedRids.splice(index, 1);
+    return this.#parked.splice(index, 1)[0];
   }
 
   /**
@@ -89,51 +101,61 @@ export class RidWindow<Request, Answer> {
    * room among them (BOSH-BRK-08, conformance A-07).
    */
   answered(rid: number, answer: Answer, bytes: number, isPause = false): boolean {
-    this.#open.delete(rid);
+    const index = this.#open.indexOf(rid);
+    if (index >= 0) this.#open.splice(index, 1);
     if (isPause) {
       this.#pause = [rid, answer];
       return true;
     }
     this.#remember(rid, answer, bytes);
     const keep = this.#keepsUnacknowledged ? MAX_UNACKNOWLEDGED : Math.max(this.#size, 2);
-    const isOver = (): boolean => this.#answers.size > keep || this.#replayBytes > this.#maxReplayBytes;
-    for (const old of this.#answers.keys()) {
-      if (this.#answers.size === 1 || !isOver()) break;
+    while (this.#answers.length > 1 && (this.#answers.length > keep || this.#replayBytes > this.#maxReplayBytes)) {
       if (this.#keepsUnacknowledged) return false;
-      this.#forget(old);
+      this.#forgetOldest();
     }
     return true;
   }
 
   /** The client has all answers up to this one: none of them is asked for again (§9.2). */
   acknowledge(rid: number): void {
-    for (const old of this.#answers.keys()) if (old <= rid) this.#forget(old);
+    for (let oldest = this.#answers[0]; oldest !== undefined && oldest.rid <= rid; oldest = this.#answers[0]) {
+      this.#forgetOldest();
+    }
   }
 
-  #forget(rid: number): void {
-    const past = this.#answers.get(rid);
+  #forgetOldest(): void {
+    const past = this.#answers.shift();
     if (past === undefined) return;
     this.#replayBytes -= past.bytes;
-    this.#answers.delete(rid);
-    this.#acknowledged?.(rid, past.answer);
+    this.#acknowledged?.(past.rid, past.answer);
   }
 
   answerTo(rid: number): Answer | undefined {
-    return this.#pause?.[0] === rid ? this.#pause[1] : this.#answers.get(rid)?.answer;
+    return this.#pause?.[0] === rid ? this.#pause[1] : this.#past(rid)?.answer;
   }
 
-  /** Past answers, the newest rid first. */
-  newestAnswers(): [rid: number, answer: Answer][] {
-    return [...this.#answers].map(([rid, { answer }]): [number, Answer] => [rid, answer]).reverse();
+  #past(rid: number): Past<Answer> | undefined {
+    for (let i = this.#answers.length - 1; i >= 0; i--) if (this.#answers[i]?.rid === rid) return this.#answers[i];
+    return undefined;
+  }
+
+  /** Past answers, the oldest rid first. */
+  pastAnswers(): readonly { readonly rid: number; readonly answer: Answer }[] {
+    return this.#answers;
   }
 
   /** Another answer is given to a repeat from now on. */
   replaceAnswer(rid: number, answer: Answer, bytes: number): void {
-    if (this.#answers.has(rid)) this.#remember(rid, answer, bytes);
+    if (this.#past(rid) !== undefined) this.#remember(rid, answer, bytes);
   }
 
   #remember(rid: number, answer: Answer, bytes: number): void {
-    this.#replayBytes += bytes - (this.#answers.get(rid)?.bytes ?? 0);
-    this.#answers.set(rid, { answer, bytes });
+    const past = this.#past(rid);
+    this.#replayBytes += bytes - (past?.bytes ?? 0);
+    if (past === undefined) this.#answers.push({ rid, answer, bytes });
+    else {
+      past.answer = answer;
+      past.bytes = bytes;
+    }
   }
 }

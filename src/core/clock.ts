@@ -10,6 +10,8 @@ export interface Clock {
   /** Milliseconds on a monotonic clock. */
   now(): number;
   after(ms: number, run: () => void): Timer;
+  /** When what runs now is done, and before anything else happens: for what gathers all that comes in one read. */
+  soon(run: () => void): void;
 }
 
 /** `setTimeout` fires at once above this delay (2^31 - 1 ms). */
@@ -42,4 +44,5 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, run) => new SystemTimer(ms, run),
+  soon: (run) => process.nextTick(run),
 };

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { CustomHeaders } from './respond.ts';
+import type { CustomHeaders, Fields } from './respond.ts';
 
 export interface OriginSettings {
   readonly origins: '*' | readonly string[];
@@ -20,13 +20,18 @@ export class Origins {
   readonly #settings: OriginSettings;
   readonly #allowed: ReadonlySet<string>;
   readonly #allowHeaders: string;
-  readonly #exposeHeaders: string;
+  readonly #exposed: Fields;
+  /** Where all origins are allowed. */
+  readonly #open: Fields;
 
   constructor(settings: OriginSettings) {
     this.#settings = settings;
     this.#allowed = new Set(settings.origins === '*' ? [] : settings.origins);
     this.#allowHeaders = [...ALLOWED_HEADERS, ...settings.allowHeaders].join(', ');
-    this.#exposeHeaders = Object.keys(settings.headers).join(', ');
+    const names = Object.keys(settings.headers);
+    // Without this a page cannot see the operator's own headers: Jitsi Meet reads x-jitsi-shard.
+    this.#exposed = names.length === 0 ? [] : ['Access-Control-Expose-Headers', names.join(', ')];
+    this.#open = [...allow('*'), ...this.#exposed];
   }
 
   /** Browsers send an Origin with every POST and every WebSocket; native clients send none. */
@@ -39,22 +44,22 @@ export class Origins {
   }
 
   /** CORS headers, on every answer that an allowed page gets, errors too: without them it sees a lost network (BOSH-CORS-02). */
-  mark(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#settings.origins === '*') {
-      this.#open(response, '*');
-      return;
-    }
-    response.appendHeader('Vary', 'Origin');
+  fields(request: IncomingMessage): Fields {
+    if (this.#settings.origins === '*') return this.#open;
     const { origin } = request.headers;
-    if (origin === undefined || !this.allows(request)) return;
-    this.#open(response, origin);
-    if (this.#settings.credentials) response.setHeader('Access-Control-Allow-Credentials', 'true');
+    if (origin === undefined || !this.allows(request)) return VARY;
+    const credentials = this.#settings.credentials ? ['Access-Control-Allow-Credentials', 'true'] : [];
+    return [...VARY, ...allow(origin), ...this.#exposed, ...credentials];
   }
 
-  #open(response: ServerResponse, origin: string): void {
-    response.setHeader('Access-Control-Allow-Origin', origin);
-    // Without this a page cannot see the operator's own headers: Jitsi Meet reads x-jitsi-shard.
-    if (this.#exposeHeaders !== '') response.setHeader('Access-Control-Expose-Headers', this.#exposeHeaders);
+  /** Sets them where the answer is not known yet. */
+  mark(request: IncomingMessage, response: ServerResponse): void {
+    const fields = this.fields(request);
+    for (let i = 0; i < fields.length; i += 2) {
+      const [name, value] = [fields[i] as string, fields[i + 1] as string];
+      if (name === 'Vary') response.appendHeader(name, value);
+      else response.setHeader(name, value);
+    }
   }
 
   /** The answer to a preflight: fixed names, whatever was asked for (H-41). */
@@ -67,4 +72,10 @@ export class Origins {
     }
     response.writeHead(204).end();
   }
+}
+
+const VARY: Fields = ['Vary', 'Origin'];
+
+function allow(origin: string): Fields {
+  return ['Access-Control-Allow-Origin', origin];
 }

@@ -45,6 +45,7 @@ export class TrustedProxies {
    */
   addressOf(request: IncomingMessage, peer: string | undefined): string {
     let address = plainAddress(peer);
+    if (!this.trusts(address)) return address;
     const hops = this.speakProxyProtocol ? [] : this.#hops(request);
     while (this.trusts(address)) {
       const hop = addressIn(hops.pop());

@@ -166,10 +166,11 @@ const TELLS: ReadonlySet<PrebindErrorCode> = new Set(['bad-request', 'token-inva
 
 function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    request.once('close', () => reject(new PrebindError('bad-request', 'the body was cut off')));
     readBody(request, MAX_BODY, (body) => {
       if (typeof body !== 'string') resolve(body);
       else if (body === 'too-large') reject(new PrebindError('too-large'));
-      else reject(new PrebindError('bad-request', 'the body is coded, or was cut off'));
+      else reject(new PrebindError('bad-request', 'the body is coded'));
     });
   });
 }

@@ -53,7 +53,8 @@ export class Session {
 
   /** True once the client has logged in on one of its streams. */
   get isAuthenticated(): boolean {
-    return [...this.#streams.values()].some(({ isAuthenticated }) => isAuthenticated);
+    for (const stream of this.#streams.values()) if (stream.isAuthenticated) return true;
+    return false;
   }
 
   /**

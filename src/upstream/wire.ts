@@ -70,8 +70,9 @@ export class Wire {
     this.#turn = '';
     if (xml === '' || !this.#socket.writable) return;
     // Not 'drain': the socket's own mark may be higher, and then it tells nothing.
-    if (this.#isFull) this.#socket.write(xml, () => this.#written());
-    else this.#socket.write(xml);
+    const written = this.#isFull ? () => this.#written() : undefined;
+    // What is all ASCII has the same bytes in Latin-1, and is written without a look at each character.
+    this.#socket.write(xml, Buffer.byteLength(xml) === xml.length ? 'latin1' : 'utf8', written);
   }
 
   #written(): void {

@@ -95,7 +95,7 @@ export class WebSocketEndpoint {
     const isThere = elsewhere !== undefined && this.#proxies.isAt(request, elsewhere);
     const settings = isThere ? { ...this.#settings, seeOtherWebSocketUri: undefined } : this.#settings;
     this.#server.handleUpgrade(request, socket, head, (client) => {
-      this.#clients.set(client, new WebSocketSession(client, this.#context, settings, address));
+      this.#clients.set(client, new WebSocketSession(client, socket, this.#context, settings, address));
       client.once('close', () => {
         this.#clients.delete(client);
         if (this.#clients.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();

@@ -15,7 +15,7 @@ export type Message =
 /** How a stream is cut into WebSocket messages. */
 export interface Framing {
   /** Throws `GatewayError`, and then nothing of the message counts. White space alone says nothing (conformance A-24). */
-  read(text: string, limits: XmlLimits): readonly Message[];
+  read(bytes: Buffer, limits: XmlLimits): readonly Message[];
   /** The answer to the client's opening. */
   open(header: StreamHeader): string;
   /** What ends the stream. */
@@ -36,12 +36,15 @@ export const FRAMING: Framing = {
 };
 
 /** White space and an XML declaration are let pass and go no further (conformance A-24). */
-function readMessage(text: string, limits: XmlLimits): Message[] {
-  const trimmed = text.replace(/^[ \t\r\n]+/, '');
-  if (trimmed === '') return [];
-  if (!trimmed.startsWith('<')) throw new GatewayError('not-well-formed', 'a message begins with <');
+function readMessage(bytes: Buffer, limits: XmlLimits): Message[] {
+  let start = 0;
+  while (SPACES.has(bytes[start] ?? 0)) start++;
+  if (start === bytes.length) return [];
+  if (bytes[start] !== LESS_THAN) throw new GatewayError('not-well-formed', 'a message begins with <');
   // White space in front of an XML declaration is an error, in front of an element it is not (X-25).
-  const document = parse(text.startsWith('<') ? text : rejectDeclaration(trimmed), 'root', limits);
+  if (start > 0 && bytes[start + 1] === QUESTION)
+    throw new GatewayError('not-well-formed', 'the XML declaration is not at the start');
+  const document = parse(start === 0 ? bytes : bytes.subarray(start), 'root', limits);
   const { slices, empty } = document;
   const [slice] = slices;
   if (slice === undefined) throw new GatewayError('not-well-formed', 'there is no element');
@@ -53,15 +56,14 @@ function readMessage(text: string, limits: XmlLimits): Message[] {
   return [elementOf(slice)];
 }
 
-function rejectDeclaration(text: string): string {
-  if (text.startsWith('<?')) throw new GatewayError('not-well-formed', 'the XML declaration is not at the start');
-  return text;
-}
+const SPACES = new Set(Buffer.from(' \t\r\n'));
+const LESS_THAN = 0x3c;
+const QUESTION = 0x3f;
 
 /** `readDocument`, with the errors of a stream. */
-export function parse(text: string, slicing: 'root' | 'children', limits: XmlLimits): XmlDocument {
+export function parse(input: Buffer | string, slicing: 'root' | 'children', limits: XmlLimits): XmlDocument {
   try {
-    return readDocument(text, slicing, limits);
+    return readDocument(input, slicing, limits);
   } catch (error) {
     if (error instanceof XmlError) throw new GatewayError(error.code, error.message, { cause: error });
     throw error;

@@ -27,16 +27,17 @@ export class OldFraming implements Framing {
   /** The client's own spelling, which is mirrored. */
   #selfClosed = false;
 
-  read(text: string, limits: XmlLimits): readonly Message[] {
+  read(bytes: Buffer, limits: XmlLimits): readonly Message[] {
+    const text = bytes.toString();
     if (isOldHeader(text)) return [{ kind: 'open', header: this.#readHeader(text, limits) }];
     if (END_TAG.test(text)) return [{ kind: 'close' }];
     const [start, end] = this.#around;
     const maxBytes = limits.maxBytes + Buffer.byteLength(start) + end.length;
     const { slices } = parse(start + text + end, 'children', { ...limits, maxBytes });
     const messages = slices.map(elementOf);
-    const bytes = messages.reduce((sum, one) => sum + (one.kind === 'element' ? one.stanza.bytes : 0), 0);
+    const size = messages.reduce((sum, one) => sum + (one.kind === 'element' ? one.stanza.bytes : 0), 0);
     // Declarations of the header are copied to each element that uses them: that must not multiply what came (NS-12).
-    if (bytes > 4 * text.length + 65_536) {
+    if (size > 4 * text.length + 65_536) {
       throw new GatewayError('policy-violation', 'the declarations of the header multiply the message');
     }
     return messages;

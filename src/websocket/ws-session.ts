@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import type { Timer } from '../core/clock.ts';
 import { fromHint, languageTag, normaliseDomain } from '../core/domain.ts';
@@ -11,6 +12,7 @@ import type { Stream } from '../stream/stream.ts';
 import { streamError } from '../stream/stream-error.ts';
 import { NS } from '../xml/ns.ts';
 import type { XmlLimits } from '../xml/reader.ts';
+import { textFrames } from './frames.ts';
 import { FRAMING, type Framing, type Message } from './framing.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { isOldHeader, OldFraming } from './old-framing.ts';
@@ -38,6 +40,8 @@ type State = 'idle' | 'opening' | 'open' | 'closing' | 'ended';
 export class WebSocketSession implements SessionOwner {
   readonly id = randomId();
   readonly #socket: WebSocket;
+  /** What carries the WebSocket. */
+  readonly #connection: Duplex;
   readonly #context: GatewayContext;
   readonly #settings: WebSocketSessionSettings;
   readonly #clientAddress: string;
@@ -50,11 +54,19 @@ export class WebSocketSession implements SessionOwner {
   readonly #heartbeat: Heartbeat;
   #framing: Framing = FRAMING;
   #isPaused = false;
+  #isGathering = false;
   /** Stanzas that the socket did not take, in order. */
   readonly #unsent: Stanza[] = [];
 
-  constructor(socket: WebSocket, context: GatewayContext, settings: WebSocketSessionSettings, clientAddress: string) {
+  constructor(
+    socket: WebSocket,
+    connection: Duplex,
+    context: GatewayContext,
+    settings: WebSocketSessionSettings,
+    clientAddress: string,
+  ) {
     this.#socket = socket;
+    this.#connection = connection;
     this.#context = context;
     this.#settings = settings;
     this.#clientAddress = clientAddress;
@@ -79,10 +91,10 @@ export class WebSocketSession implements SessionOwner {
       this.#hangUp(1003, { code: 'bad-format', detail: 'binary message' });
       return;
     }
-    const text = data.toString();
-    if (this.#state === 'idle' && this.#settings.oldFraming && isOldHeader(text)) this.#framing = new OldFraming();
+    if (this.#state === 'idle' && this.#settings.oldFraming && isOldHeader(data.toString()))
+      this.#framing = new OldFraming();
     try {
-      for (const message of this.#framing.read(text, this.#settings.bodyXml)) this.#take(message);
+      for (const message of this.#framing.read(data, this.#settings.bodyXml)) this.#take(message);
     } catch (error) {
       this.#fail(codeOf(error), reasonOf(error));
     }
@@ -183,21 +195,39 @@ export class WebSocketSession implements SessionOwner {
 
   onReadable(stream: Stream): void {
     this.#stream = stream;
-    if (this.#state === 'open' || this.#state === 'closing') this.#drain();
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    this.#context.clock.soon(this.#gathered);
   }
+
+  /** What comes in one read leaves in one write. */
+  readonly #gathered = (): void => {
+    this.#isGathering = false;
+    this.#drain();
+  };
 
   /** Sends what waits, as fast as the client takes it: the rest stays in the outbox, and stops the server when that is full. */
   #drain(): void {
+    if (this.#state !== 'open' && this.#state !== 'closing') return;
+    const { maxQueuedBytes } = this.#settings;
     const outbox = this.#stream?.outbox;
-    while (outbox !== undefined && !outbox.isEmpty && this.#socket.bufferedAmount <= this.#settings.maxQueuedBytes) {
-      for (const stanza of outbox.take(1)) this.#socket.send(stanza.xml, (error) => this.#sent(stanza, outbox, error));
+    while (outbox !== undefined && !outbox.isEmpty && this.#socket.bufferedAmount <= maxQueuedBytes) {
+      this.#write(outbox.take(maxQueuedBytes), outbox);
     }
   }
 
+  #write(stanzas: readonly Stanza[], outbox: Outbox): void {
+    const texts = stanzas.map(({ xml }) => xml);
+    const sent = (error?: Error | null): void => this.#sent(stanzas, outbox, error);
+    if (this.#socket.readyState !== this.#socket.OPEN) this.#unsent.push(...stanzas);
+    // Frames of our own, unless the library has to compress them: it writes each of them by itself, in two pieces.
+    else if (this.#socket.extensions === '') this.#connection.write(textFrames(texts), sent);
+    else texts.forEach((text, i) => this.#socket.send(text, i === texts.length - 1 ? sent : undefined));
+  }
+
   /** What was never written out was not delivered. */
-  #sent(stanza: Stanza, outbox: Outbox, error: Error | undefined): void {
-    // ws calls without an argument, or with null.
-    if (error instanceof Error) this.#unsent.push(stanza);
+  #sent(stanzas: readonly Stanza[], outbox: Outbox, error: Error | null | undefined): void {
+    if (error instanceof Error) this.#unsent.push(...stanzas);
     else if (!outbox.isEmpty) this.#drain();
   }
 
@@ -255,6 +285,7 @@ export class WebSocketSession implements SessionOwner {
   #fail(code: ErrorCode, detail?: string, error?: Stanza): void {
     if (this.#state === 'ended') return;
     if (this.#state === 'idle' || this.#state === 'opening') this.#sendOpen();
+    this.#drain();
     this.#socket.send((error ?? streamError(ERRORS[code].stream)).xml);
     const entry = ERRORS[code];
     if (this.#stream === undefined) {
@@ -271,6 +302,7 @@ export class WebSocketSession implements SessionOwner {
   }
 
   #end(): void {
+    this.#drain();
     this.#state = 'ended';
     this.#deadline.cancel();
     this.#heartbeat.stop();

@@ -24,7 +24,7 @@ class Connection implements Exchange {
   isDead = false;
   /** The client asked again elsewhere, and reads no answer here any more; the gateway may notice the end of it late. */
   isGivenUp = false;
-  readonly #lost: (() => void)[] = [];
+  #lost: (() => void) | undefined;
 
   constructor(rid: number, text: string) {
     this.rid = rid;
@@ -38,12 +38,12 @@ class Connection implements Exchange {
   }
 
   onLost(lost: () => void): void {
-    this.#lost.push(lost);
+    this.#lost = lost;
   }
 
   kill(): void {
     this.isDead = true;
-    if (!this.isWritten) for (const lost of this.#lost) lost();
+    if (!this.isWritten) this.#lost?.();
   }
 }
 

@@ -14,6 +14,11 @@ export class TestClock implements Clock {
     return new TestTimer(this, ms, run);
   }
 
+  /** At once: a test looks at each step. */
+  soon(run: () => void): void {
+    run();
+  }
+
   /** Timers that have neither fired nor been cancelled: a closed thing leaves none. */
   get pending(): number {
     return this.#due.size;

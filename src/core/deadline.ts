@@ -1,0 +1,55 @@
+import type { Clock, Timer } from './clock.ts';
+
+/**
+ * A deadline that is moved with each request, and almost never reached: to put it off, or to take it away, touches no timer. The
+ * timer looks when it fires whether the time has come.
+ */
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #run: () => void;
+  #at: number | undefined;
+  #timer: Timer | undefined;
+  /** When the timer fires; Infinity where it does not. */
+  #firesAt = Infinity;
+
+  constructor(clock: Clock, run: () => void) {
+    this.#clock = clock;
+    this.#run = run;
+  }
+
+  get isSet(): boolean {
+    return this.#at !== undefined;
+  }
+
+  /** On the clock (ms); undefined: never. */
+  set(at: number | undefined): void {
+    this.#at = at;
+    if (at !== undefined && at < this.#firesAt) this.#fireAt(at);
+  }
+
+  #fireAt(at: number): void {
+    this.#firesAt = at;
+    const ms = Math.max(0, at - this.#clock.now());
+    if (this.#timer === undefined) this.#timer = this.#clock.after(ms, () => this.#due());
+    else this.#timer.restart(ms);
+  }
+
+  #due(): void {
+    this.#firesAt = Infinity;
+    const at = this.#at;
+    if (at === undefined) return;
+    if (at > this.#clock.now()) {
+      this.#fireAt(at);
+      return;
+    }
+    this.#at = undefined;
+    this.#run();
+  }
+
+  /** For good: no timer is left. */
+  cancel(): void {
+    this.#at = undefined;
+    this.#firesAt = Infinity;
+    this.#timer?.cancel();
+  }
+}
