@@ -3,7 +3,7 @@ import type { Stanza } from '../core/ports.ts';
 import { isNegotiation } from '../stream/negotiation.ts';
 import { NS } from '../xml/ns.ts';
 import { XmlError, readDocument, type Slice, type XmlLimits } from '../xml/reader.ts';
-import { stanzaOf } from '../xml/stanza.ts';
+import { byteLengthOf, encodingOf, stanzaOf } from '../xml/stanza.ts';
 import { attributes } from '../xml/write.ts';
 
 /** One request as it stands in its `<body/>`: checked in form, not yet against any session. */
@@ -134,6 +134,28 @@ export const NO_VALUES: BodyValues = {};
 
 /** A response body. The prefixes `stream` and `xmpp` are declared where they are used (XBOSH-01). */
 export function renderBody(values: BodyValues, payload: readonly Stanza[]): string {
+  const head = renderHead(values, payload);
+  return payload.length === 0 ? `${head}/>` : `${head}>${textOf(payload)}${END}`;
+}
+
+const END = '</body>';
+/** Of so many bytes a body is put together as bytes: to join long strings, and to write the result, copies them twice more. */
+const LONG = 4096;
+
+/** `renderBody`, as what can be written soonest. */
+export function encodeBody(values: BodyValues, payload: readonly Stanza[]): string | Buffer {
+  let size = 0;
+  for (const stanza of payload) size += byteLengthOf(stanza);
+  if (size < LONG) return renderBody(values, payload);
+  const head = `${renderHead(values, payload)}>`;
+  const bytes = Buffer.allocUnsafe(Buffer.byteLength(head) + size + END.length);
+  let at = bytes.write(head);
+  for (const stanza of payload) at += bytes.write(stanza.xml, at, encodingOf(stanza.xml, byteLengthOf(stanza)));
+  bytes.write(END, at);
+  return bytes;
+}
+
+function renderHead(values: BodyValues, payload: readonly Stanza[]): string {
   let head = `<body xmlns='${NS.httpbind}'`;
   if (payload.some(({ ns }) => ns === NS.streams)) head += ` xmlns:stream='${NS.streams}'`;
   if (values !== NO_VALUES) {
@@ -141,7 +163,7 @@ export function renderBody(values: BodyValues, payload: readonly Stanza[]): stri
     if (usesXbosh) head += ` xmlns:xmpp='${NS.xbosh}'`;
     head += attributes(values);
   }
-  return payload.length === 0 ? `${head}/>` : `${head}>${textOf(payload)}</body>`;
+  return head;
 }
 
 /** A body that ends the session on a condition (XEP-0124 §17.2). */

@@ -35,11 +35,11 @@ export class HttpExchange implements Exchange {
     this.#callback = callback;
   }
 
-  answer(body: string, contentType: string, status = 200): void {
+  answer(body: string | Buffer, contentType: string, status = 200): void {
     if (this.#response.destroyed || this.#response.headersSent) return;
     // A script that comes with an error status is not run.
     if (this.#callback === undefined) this.#send(status, contentType, body);
-    else this.#send(200, SCRIPT_TYPE, renderScript(this.#callback, body));
+    else this.#send(200, SCRIPT_TYPE, renderScript(this.#callback, body.toString()));
   }
 
   /** Overload passes, so it says when to come again, and Strophe does (conformance A-15). */
@@ -56,14 +56,13 @@ export class HttpExchange implements Exchange {
     this.#lost = lost;
   }
 
-  #send(status: number, contentType: string, text: string): void {
+  #send(status: number, contentType: string, body: string | Buffer): void {
     const { compression, compressAboveBytes } = this.#settings;
     const vary = compression ? VARY : NO_FIELDS;
-    // No text has more bytes than that.
-    const isLong = compression && 3 * text.length > compressAboveBytes && Buffer.byteLength(text) > compressAboveBytes;
+    const isLong = compression && Buffer.byteLength(body) > compressAboveBytes;
     const coding = isLong ? acceptedCoding(this.#request.headers['accept-encoding']) : undefined;
-    if (coding === undefined) this.#respond(status, contentType, text, vary);
-    else this.#respond(status, contentType, encode(text, coding), [...vary, 'Content-Encoding', coding]);
+    if (coding === undefined) this.#respond(status, contentType, body, vary);
+    else this.#respond(status, contentType, encode(body, coding), [...vary, 'Content-Encoding', coding]);
   }
 
   #respond(status: number, contentType: string, body: string | Buffer, more: Fields): void {

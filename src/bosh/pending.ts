@@ -1,6 +1,6 @@
 import type { Stanza } from '../core/ports.ts';
 import type { Stream } from '../stream/stream.ts';
-import { renderBody, type BodyRequest } from './body.ts';
+import { encodeBody, renderBody, type BodyRequest } from './body.ts';
 import type { HeldRequest } from './holder.ts';
 
 /** One HTTP request that waits for its answer. */
@@ -8,7 +8,7 @@ export interface Exchange {
   /** What it came on; the same object for all requests of one connection. */
   readonly connection: object;
   /** Answers with HTTP 200 unless another status is given. Called once. */
-  answer(body: string, contentType: string, status?: number): void;
+  answer(body: string | Buffer, contentType: string, status?: number): void;
   /** `lost` is called where the connection dies first: before an answer, or before it was written out. The last one given counts. */
   onLost(lost: () => void): void;
 }
@@ -118,5 +118,5 @@ export function giveAnswer(answer: PastAnswer, exchange: Exchange, contentType: 
     // A client that asked again elsewhere has given up this connection.
     if (answer.times === time) answer.isLost = true;
   });
-  exchange.answer(renderBody(answer.values, answer.payload), contentType);
+  exchange.answer(encodeBody(answer.values, answer.payload), contentType);
 }

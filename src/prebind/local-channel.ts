@@ -82,9 +82,9 @@ export class LocalChannel implements Channel {
       this.#signal.addEventListener('abort', stop, { once: true });
       const exchange: Exchange = {
         connection: this,
-        answer: (text) => {
+        answer: (body) => {
           this.#signal.removeEventListener('abort', stop);
-          resolve(text);
+          resolve(body.toString());
         },
         // Nothing lies between this and the session.
         onLost() {},

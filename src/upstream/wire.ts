@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { reasonOf } from '../core/errors.ts';
+import { encodingOf } from '../xml/stanza.ts';
 
 export interface WireSettings {
   readonly closeSeconds: number;
@@ -27,8 +28,9 @@ export class Wire {
   readonly #handlers: WireHandlers;
   readonly #settings: WireSettings;
   readonly #clock: Clock;
-  /** Written in this turn of the loop. */
+  /** Written in this turn of the loop, and its length in bytes. */
   #turn = '';
+  #turnBytes = 0;
   #isFull = false;
   #isPaused = false;
 
@@ -47,10 +49,11 @@ export class Wire {
     return this.#isPaused;
   }
 
-  write(xml: string): void {
+  write(xml: string, bytes = Buffer.byteLength(xml)): void {
     if (!this.#socket.writable) return;
     if (this.#turn === '') process.nextTick(flushWire, this);
     this.#turn += xml;
+    this.#turnBytes += bytes;
     const { maxUpstreamBytes, maxUpstreamBacklogBytes } = this.#settings;
     const backlog = this.#backlog;
     if (backlog > maxUpstreamBacklogBytes) this.#handlers.overflow();
@@ -61,18 +64,19 @@ export class Wire {
   }
 
   get #backlog(): number {
-    return this.#socket.writableLength + this.#turn.length;
+    return this.#socket.writableLength + this.#turnBytes;
   }
 
   /** Sends what was written in this turn, as one string: each chunk of its own would be encoded and queued by itself. */
   flush(): void {
     const xml = this.#turn;
+    const encoding = encodingOf(xml, this.#turnBytes);
     this.#turn = '';
+    this.#turnBytes = 0;
     if (xml === '' || !this.#socket.writable) return;
     // Not 'drain': the socket's own mark may be higher, and then it tells nothing.
     const written = this.#isFull ? () => this.#written() : undefined;
-    // What is all ASCII has the same bytes in Latin-1, and is written without a look at each character.
-    this.#socket.write(xml, Buffer.byteLength(xml) === xml.length ? 'latin1' : 'utf8', written);
+    this.#socket.write(xml, encoding, written);
   }
 
   #written(): void {

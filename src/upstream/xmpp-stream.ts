@@ -13,6 +13,7 @@ import type {
 } from '../core/ports.ts';
 import { streamError } from '../stream/stream-error.ts';
 import { NS } from '../xml/ns.ts';
+import { byteLengthOf } from '../xml/stanza.ts';
 import { Approach, type Connection } from './approach.ts';
 import { asksForExternal, clientFeatures, invalidMechanism, tlsStep } from './features.ts';
 import { Greeting } from './header.ts';
@@ -292,7 +293,7 @@ export class XmppStream implements Upstream {
       this.#client.deliver(invalidMechanism(stanza));
     else {
       this.#isCommitted = true;
-      this.#write(stanza.xml);
+      this.#write(stanza.xml, byteLengthOf(stanza));
     }
   }
 
@@ -337,9 +338,9 @@ export class XmppStream implements Upstream {
     this.#inlet.pausing(false);
   }
 
-  #write(xml: string): void {
+  #write(xml: string, bytes?: number): void {
     this.#keepalive.sent();
-    this.#wire?.write(xml);
+    this.#wire?.write(xml, bytes);
   }
 
   #serverEnd(): void {

@@ -1,23 +1,24 @@
-/** Text messages in one frame each, as bytes of RFC 6455 §5.2: all that leaves in one turn of the loop is one write. */
+import { byteLengthOf, encodingOf, type Stanza } from '../xml/stanza.ts';
+
+/** Stanzas as text messages of one frame each, as bytes of RFC 6455 §5.2: all that leaves in one turn of the loop is one write. */
 
 /** FIN and the opcode of text. */
 const TEXT = 0x81;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
 
-export function textFrames(texts: readonly string[]): Buffer {
+export function textFrames(stanzas: readonly Stanza[]): Buffer {
   let size = 0;
-  for (const text of texts) {
-    const bytes = Buffer.byteLength(text);
+  for (const stanza of stanzas) {
+    const bytes = byteLengthOf(stanza);
     size += headLength(bytes) + bytes;
   }
   const frames = Buffer.allocUnsafe(size);
   let at = 0;
-  for (const text of texts) {
-    const bytes = Buffer.byteLength(text);
+  for (const stanza of stanzas) {
+    const bytes = byteLengthOf(stanza);
     at = writeHead(frames, at, bytes);
-    // What is all ASCII has the same bytes in Latin-1, and is written without a look at each character.
-    at += frames.write(text, at, bytes === text.length ? 'latin1' : 'utf8');
+    at += frames.write(stanza.xml, at, encodingOf(stanza.xml, bytes));
   }
   return frames;
 }

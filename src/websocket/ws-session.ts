@@ -217,12 +217,11 @@ export class WebSocketSession implements SessionOwner {
   }
 
   #write(stanzas: readonly Stanza[], outbox: Outbox): void {
-    const texts = stanzas.map(({ xml }) => xml);
     const sent = (error?: Error | null): void => this.#sent(stanzas, outbox, error);
     if (this.#socket.readyState !== this.#socket.OPEN) this.#unsent.push(...stanzas);
     // Frames of our own, unless the library has to compress them: it writes each of them by itself, in two pieces.
-    else if (this.#socket.extensions === '') this.#connection.write(textFrames(texts), sent);
-    else texts.forEach((text, i) => this.#socket.send(text, i === texts.length - 1 ? sent : undefined));
+    else if (this.#socket.extensions === '') this.#connection.write(textFrames(stanzas), sent);
+    else stanzas.forEach(({ xml }, i) => this.#socket.send(xml, i === stanzas.length - 1 ? sent : undefined));
   }
 
   /** What was never written out was not delivered. */

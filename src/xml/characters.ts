@@ -117,33 +117,38 @@ const HIGHEST = 0x80808080 | 0;
 const ONES = 0x01010101;
 const SPACES = 0x20202020;
 const AMPERSANDS = 0x26262626;
-/** Below this it is not worth its while to go by words. */
-const SHORT_TEXT = 32;
 /** `<` with its second bit set is `>`. */
 const TWOS = 0x02020202;
 const GREATER_THANS = 0x3e3e3e3e;
 
-/** `plainEnd` for text that may be long, a word at a time. `words` lie over the whole buffer of the bytes. */
+/** `plainEnd` for text, a word at a time. `words` lie over the whole buffer of the bytes, which has to be a little-endian one. */
 export function plainTextEnd(words: Int32Array, bytes: Uint8Array, start: number, end: number): number {
   const stops = STOPS_IN_TEXT.inAny;
   const { byteOffset } = bytes;
   const lastWord = (byteOffset + end) >> 2;
-  // Most text is short, and ends before this.
-  let next = Math.min(start + SHORT_TEXT, end);
   let i = start;
   for (;;) {
-    // To where the next word begins, if not to the end: one of these bytes may stop.
-    next = Math.min(next + (-(byteOffset + next) & 3), end);
-    i = plainEnd(stops, bytes, i, next);
-    if (i < next || i === end) return i;
+    const nextWord = Math.min(i + (-(byteOffset + i) & 3), end);
+    for (; i < nextWord; i++) if (stops[bytes[i] as number] !== 0) return i;
+    if (i === end) return end;
+    let flags = 0;
     let word = (byteOffset + i) >> 2;
     for (; word < lastWord; word++) {
       const four = words[word] as number;
       const andGreater = ((four ^ AMPERSANDS) - ONES) | (((four | TWOS) ^ GREATER_THANS) - ONES);
-      if (((four | (four - SPACES) | andGreater) & HIGHEST) !== 0) break;
+      flags = (four | (four - SPACES) | andGreater) & HIGHEST;
+      if (flags !== 0) break;
     }
     i = (word << 2) - byteOffset;
-    next = i + 4;
+    if (flags === 0) {
+      while (i < end && stops[bytes[i] as number] === 0) i++;
+      return i;
+    }
+    // The lowest flag is that of the first byte; those above may be set by its borrow.
+    i += (31 - Math.clz32(flags & -flags)) >> 3;
+    // White space below the space is flagged too.
+    if (stops[bytes[i] as number] !== 0) return i;
+    i++;
   }
 }
 

@@ -2,7 +2,7 @@ import { BEYOND_ASCII, BYTES, STOPS_IN_TEXT, foreignEnd, isS, plainEnd, plainTex
 import { checkXmlDecl } from './declaration.ts';
 import { READ_BEFORE, XmlError, type XmlLimits } from './limits.ts';
 import { otherMarkup } from './other-markup.ts';
-import { Reference } from './reference.ts';
+import { Reference, entityEnd } from './reference.ts';
 import { Scope } from './scope.ts';
 import { Source } from './source.ts';
 import { StartTag } from './start-tag.ts';
@@ -187,14 +187,18 @@ export class Scanner {
         return this.#markup(i + 1);
       }
       if (byte === AMP) {
-        this.#reference.begin();
-        i = this.#reference.read(bytes, i + 1, end);
+        i = entityEnd(bytes, i + 1, end) || this.#readReference(i + 1);
       } else if (byte >= BEYOND_ASCII) {
         i = this.#foreignEnd(i);
       } else if (byte === GT && !this.#isSectionEnd(i)) {
         i++;
       } else throw illegal();
     }
+  }
+
+  #readReference(i: number): number {
+    this.#reference.begin();
+    return this.#reference.read(this.source.bytes, i, this.source.end);
   }
 
   /** The content of a CDSect. */

@@ -1,10 +1,11 @@
 import { isUtf8 } from 'node:buffer';
+import { endianness } from 'node:os';
 import { wholeCharacters } from './characters.ts';
 import { nameAt } from './names.ts';
 
 /** Bytes from which on it pays to have them checked as UTF-8 all at once, and to read text by words. */
 const LONG = 256;
-const LONG_TEXT = 1024;
+const LONG_TEXT = endianness() === 'LE' ? 1024 : Infinity;
 const NOTHING = Buffer.alloc(0);
 /** A smaller buffer is not worth its making. */
 const MIN_CAPACITY = 256;

@@ -16,8 +16,33 @@ export interface Stanza {
   readonly bytes: number;
 }
 
+/** Of the gateway's own reading, so that its length is known to be right; what plugs make is measured where it matters. */
+class ReadStanza implements Stanza {
+  readonly xml: string;
+  readonly name: string;
+  readonly ns: string;
+  readonly bytes: number;
+
+  constructor(xml: string, name: string, ns: string, bytes: number) {
+    this.xml = xml;
+    this.name = name;
+    this.ns = ns;
+    this.bytes = bytes;
+  }
+}
+
 export function stanzaOf(slice: Slice): Stanza {
   const xml = standAlone(slice);
   const ns = meansClient(slice) ? NS.client : slice.ns;
-  return { xml, name: slice.name, ns, bytes: xml === slice.raw ? slice.bytes : Buffer.byteLength(xml) };
+  return new ReadStanza(xml, slice.name, ns, xml === slice.raw ? slice.bytes : Buffer.byteLength(xml));
+}
+
+/** Length of a stanza in UTF-8 bytes, whatever it says of itself. */
+export function byteLengthOf(stanza: Stanza): number {
+  return stanza instanceof ReadStanza ? stanza.bytes : Buffer.byteLength(stanza.xml);
+}
+
+/** How to write text of so many bytes: what is all ASCII has the same bytes in Latin-1, and goes without a look at each character. */
+export function encodingOf(text: string, bytes: number): 'latin1' | 'utf8' {
+  return bytes === text.length ? 'latin1' : 'utf8';
 }

@@ -10,7 +10,7 @@ import {
 } from './characters.ts';
 import { XmlError } from './limits.ts';
 import { QName } from './q-name.ts';
-import { Reference } from './reference.ts';
+import { Reference, entityEnd } from './reference.ts';
 import type { Source } from './source.ts';
 import type { StartTag } from './start-tag.ts';
 
@@ -153,6 +153,11 @@ export class TagReader {
     return valueEnd + 1;
   }
 
+  #readReference(i: number): number {
+    this.#reference.begin();
+    return this.#reference.read(this.#source.bytes, i, this.#source.end);
+  }
+
   /** AttValue, to its closing quote. */
   #attValue(from: number): number {
     const { bytes, end } = this.#source;
@@ -170,8 +175,7 @@ export class TagReader {
         i++;
       } else if (byte === AMP) {
         this.#isPlain = false;
-        this.#reference.begin();
-        i = this.#reference.read(bytes, i + 1, end);
+        i = entityEnd(bytes, i + 1, end) || this.#readReference(i + 1);
       } else if (byte >= BEYOND_ASCII) {
         this.#source.isAscii = false;
         i = foreignEnd(STOPS_IN_VALUE, bytes, i, end, this.#source.isUtf8From(i));

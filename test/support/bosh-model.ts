@@ -31,10 +31,10 @@ class Connection implements Exchange {
     this.bytes = Buffer.from(text);
   }
 
-  answer(text: string): void {
+  answer(body: string | Buffer): void {
     assert.equal(this.answerText, undefined, `rid ${this.rid} is answered twice on one connection`);
     assert.ok(!this.isDead, `rid ${this.rid} is answered on a dead connection`);
-    this.answerText = text;
+    this.answerText = body.toString();
   }
 
   onLost(lost: () => void): void {
