@@ -39,6 +39,7 @@ export interface Outcome {
 
 const LOGINS_AT_ONCE = 50;
 const LAST_MESSAGES_MS = 5000;
+const LEAVING_MS = 500;
 /** After many logins, before memory is measured: answers have left, and the collector has had its turn. */
 const REST_MS = 5000;
 
@@ -123,6 +124,11 @@ async function drain(): Promise<number> {
   return left();
 }
 
+async function leave(): Promise<void> {
+  for (const chat of chats) chat.close();
+  await delay(LEAVING_MS);
+}
+
 /** Each reason once, with how many had it. */
 function summed(reasons: readonly string[]): string[] {
   const counts = new Map<string, number>();
@@ -161,6 +167,8 @@ async function run(plan: Plan): Promise<Outcome> {
 
   isRunning = false;
   const lost = await drain();
+  // Else the server goes on to push to them, and the next run pays for it.
+  if (load.kind === 'push') await leave();
   const sum = (what: 'repeated' | 'disordered' | 'corrupt'): number =>
     chats.reduce((total, { checker }) => total + checker[what], 0);
   for (const { failure } of chats) if (failure !== undefined) failures.push(failure);

@@ -5,6 +5,9 @@ const CLOSE = ']]';
 /** A message of this size is a short chat message (bytes). */
 export const CHAT_BYTES = 200;
 
+/** Through a relay that knows no end of a session: the sink sends no more, and closes. */
+export const BYE = '<bye/>';
+
 /** The domain that the sink speaks for. */
 export const SINK_DOMAIN = 'bench.test';
 

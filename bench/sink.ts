@@ -3,11 +3,12 @@
  * back as it is. With the resource `push.OWNER.RATE` it sends messages of its own instead. `sink.ts PORT`, started by `fork`; says its port.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { CHAT_BYTES, SINK_DOMAIN, messageOf } from './message.ts';
+import { BYE, CHAT_BYTES, SINK_DOMAIN, messageOf } from './message.ts';
 
 const STREAMS = 'http://etherx.jabber.org/streams';
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 const BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
+const GOODBYE = Buffer.from(BYE);
 const END = Buffer.from('</stream:stream>');
 
 const LOGIN_FEATURES = `<mechanisms xmlns='${SASL}'><mechanism>ANONYMOUS</mechanism></mechanisms>`;
@@ -50,6 +51,7 @@ function begin(socket: Socket, purpose: string): void {
   if (kind === 'push') push(socket, Number(owner), Number(rate));
   socket.on('data', (chunk: Buffer) => {
     if (chunk.subarray(-END.length).equals(END)) socket.end(END);
+    else if (chunk.equals(GOODBYE)) socket.end();
     else if (kind !== 'push') socket.write(chunk);
   });
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { BYE } from '../message.ts';
 import { traffic, type Link, type LinkEvents, type Route } from './link.ts';
 
 const HTTPBIND = 'http://jabber.org/protocol/httpbind';
@@ -165,7 +166,7 @@ export class BoshLink implements Link {
   close(): void {
     this.#isOver = true;
     const end = `<body rid='${this.#rid++}' sid='${this.#sid}' type='terminate' xmlns='${HTTPBIND}'/>`;
-    if (this.#route.dialect === 'xmpp') this.#post(end);
+    this.#post(this.#route.dialect === 'xmpp' ? end : BYE);
   }
 
   destroy(): void {
