@@ -235,9 +235,7 @@ export class BoshSession implements SessionOwner {
     const maxBytes = withPayload && refusal === undefined ? this.#settings.maxResponseBytes : 0;
     const delivery = this.#deliveries.take(opens, maxBytes);
     const { payload, stream, ended } = delivery;
-    const own = isCreation
-      ? announced(this.#agreement, this.id, rid)
-      : ackValues(rid, this.#window.last, this.#report);
+    const own = isCreation ? announced(this.#agreement, this.id, rid) : ackValues(rid, this.#window.last, this.#report);
     const isPlain = delivery.values === NO_VALUES && refusal === undefined;
     const values = isPlain ? own : { ...own, ...delivery.values, ...refusal };
     this.#report = undefined;

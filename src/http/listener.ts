@@ -213,10 +213,12 @@ function faultOf(request: IncomingMessage, maxTarget = MAX_TARGET_LENGTH): [stat
     if (i % 2 === 0 && text.length === 4 && text.toLowerCase() === 'host') hosts++;
   }
   if (fieldBytes > MAX_HEADER_BYTES) return [431, 'The header fields are too long.'];
-  const coding = rawField(request, 'transfer-encoding') === undefined ? undefined : request.headers['transfer-encoding'];
+  const coding =
+    rawField(request, 'transfer-encoding') === undefined ? undefined : request.headers['transfer-encoding'];
   if (coding !== undefined && !/^(chunked)?$/i.test(coding)) return [501, 'The one transfer coding here is chunked.'];
   if (hosts > 1 || (hosts === 0 && httpVersionMinor === 1)) return [400, 'There must be one Host.'];
   // A proxy has taken it from TLS early data, which anybody may repeat (RFC 8470). Node itself takes none.
-  if (rawField(request, 'early-data') !== undefined && request.headers['early-data'] === '1') return [425, 'Again, please, when the TLS handshake is over.'];
+  if (rawField(request, 'early-data') !== undefined && request.headers['early-data'] === '1')
+    return [425, 'Again, please, when the TLS handshake is over.'];
   return undefined;
 }

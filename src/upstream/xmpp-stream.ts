@@ -38,7 +38,8 @@ export class XmppStream implements Upstream {
   readonly #settings: XmppStreamSettings;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #approach: Approach;
+  /** Undefined once something has passed between the client and this server: no other one can take its place. */
+  #approach: Approach | undefined;
   readonly #greeting: Greeting;
   readonly #inlet: Inlet;
   readonly #keepalive: Keepalive;
@@ -49,8 +50,6 @@ export class XmppStream implements Upstream {
   #header: StreamHeader | undefined;
   /** The server has said something that is XMPP. */
   #isGreeted = false;
-  /** Something has passed between the client and this server: no other one can take its place. */
-  #isCommitted = false;
   /** The server has said that the login is done: a new stream follows (RFC 6120 §6.4.6). */
   #isRestartDue = false;
   /** Of the negotiation, then of the closing. */
@@ -94,7 +93,7 @@ export class XmppStream implements Upstream {
   /** Looks for a server until one takes the connection. Never rejects. */
   async connect(): Promise<void> {
     try {
-      this.#use(await this.#approach.next());
+      if (this.#approach !== undefined) this.#use(await this.#approach.next());
     } catch (error) {
       this.#finish({ code: codeOf(error), detail: reasonOf(error) });
     }
@@ -239,13 +238,14 @@ export class XmppStream implements Upstream {
     }
     if (this.#keepalive.observe(stanza)) return;
     this.#tellHeader();
-    this.#isCommitted = true;
+    this.#approach = undefined;
     this.#isRestartDue = ns === NS.sasl && name === 'success';
     if (ns !== NS.streams || name !== 'features') {
       this.#client.deliver(stanza);
       return;
     }
     this.#deadline?.cancel();
+    this.#deadline = undefined;
     const rules = { maxBytes: this.#settings.maxBodyBytes, external: !this.#host.isGatewaysName(this.#request) };
     this.#client.deliver(clientFeatures(stanza, rules));
   }
@@ -262,7 +262,7 @@ export class XmppStream implements Upstream {
     if (place === undefined) {
       this.#tellHeader();
       this.#finish({ code: 'stream-error', error });
-    } else if (this.#isCommitted) {
+    } else if (this.#approach === undefined) {
       const detail = `see-other-host "${place.slice(0, 80)}" in a running session`;
       this.#finish({ code: 'stream-error', detail, error: streamError('reset') });
     } else {
@@ -292,7 +292,7 @@ export class XmppStream implements Upstream {
     if (asksForExternal(stanza) && this.#host.isGatewaysName(this.#request))
       this.#client.deliver(invalidMechanism(stanza));
     else {
-      this.#isCommitted = true;
+      this.#approach = undefined;
       this.#write(stanza.xml, byteLengthOf(stanza));
     }
   }
@@ -356,11 +356,10 @@ export class XmppStream implements Upstream {
   #lost(detail: string): void {
     if (this.#isOver()) return;
     const isClosing = this.#state === 'closing';
-    const { target } = this.#connection as Connection;
     this.#wire?.destroy();
     // It took the connection and has said nothing: a proxy without a server behind it, or none (UP-DNS-08).
-    if (!this.#isGreeted && !isClosing && !this.#isCommitted) {
-      this.#approach.failed(target, new GatewayError('upstream-lost', detail));
+    if (!this.#isGreeted && !isClosing && this.#approach !== undefined) {
+      this.#approach.failed((this.#connection as Connection).target, new GatewayError('upstream-lost', detail));
       this.#dialAgain();
     } else this.#finish(isClosing ? undefined : { code: 'upstream-lost', detail, unclean: true });
   }
@@ -387,7 +386,7 @@ export class XmppStream implements Upstream {
     this.#become('closed');
     this.#deadline?.cancel();
     this.#keepalive.stop();
-    this.#approach.stop();
+    this.#approach?.stop();
     this.#inlet.stop();
     if (isSecuring) this.#connection?.socket.destroy();
     else this.#wire?.drop();

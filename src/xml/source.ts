@@ -10,6 +10,26 @@ const NOTHING = Buffer.alloc(0);
 /** A smaller buffer is not worth its making. */
 const MIN_CAPACITY = 256;
 
+/** The last large buffer that was let go, for the next element that needs one: they are many, and each lives for one element. */
+let spare: Buffer = NOTHING;
+const MIN_SPARE = 16_384;
+const MAX_SPARE = 1_048_576;
+/** A buffer so much larger than what is asked for is not spent on it. */
+const MAX_EXCESS = 4;
+
+function ownBuffer(capacity: number): Buffer {
+  const size = Math.max(capacity, MIN_CAPACITY);
+  // Not from the pool, where a few bytes would hold back eight KiB.
+  if (spare.length < size || spare.length > MAX_EXCESS * size) return Buffer.allocUnsafeSlow(size);
+  const buffer = spare;
+  spare = NOTHING;
+  return buffer;
+}
+
+function letGo(buffer: Buffer): void {
+  if (buffer.length >= MIN_SPARE && buffer.length <= MAX_SPARE && buffer.length > spare.length) spare = buffer;
+}
+
 /**
  * The bytes under a scanner: what the last write left unfinished, and after it the newest. All that is remembered of them counts
  * from the origin, so that they can be moved: from the writer's own buffer, in which they are read where they lie, to one of
@@ -73,6 +93,7 @@ export class Source {
   }
 
   clear(): void {
+    if (this.#isOwn) letGo(this.bytes);
     this.bytes = NOTHING;
     this.#isOwn = false;
     this.#words = undefined;
@@ -87,10 +108,11 @@ export class Source {
   }
 
   #own(bytes: Uint8Array, capacity: number): void {
-    // Not from the pool, where a few bytes would hold back eight KiB.
-    this.bytes = Buffer.allocUnsafeSlow(Math.max(capacity, MIN_CAPACITY));
+    const before = this.#isOwn ? this.bytes : NOTHING;
+    this.bytes = ownBuffer(capacity);
     this.bytes.set(bytes);
     this.#isOwn = true;
+    letGo(before);
   }
 
   /** Text that may be of any kind and length. Counted from the origin. */
