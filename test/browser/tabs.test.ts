@@ -280,6 +280,8 @@ describe('tabs in chromium by BOSH with Prosody', { skip, timeout: 240_000, conc
 
       const copy = await duplicate();
       await eventually('the copy has logged in', () => logins() > 1, 15_000);
+      // Messages come to it from its presence on, which is not the first that it says.
+      await copy.isAtRest();
       await copy.openChat(bob.jid);
       assert.ok(copy.sent.some((body) => body.includes('<auth ')));
 

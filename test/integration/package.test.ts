@@ -16,8 +16,9 @@ const locked = (file: string): Locked => JSON.parse(readFileSync(file, 'utf8')) 
 
 function run(cwd: string, program: string, ...args: readonly string[]): string {
   const env = { ...process.env };
-  // The runner's own, which would make a child report as a test, and npm's, which would make it work in our folder.
-  for (const name of Object.keys(env)) if (/^(NODE_|npm_|INIT_CWD)/.test(name)) delete env[name];
+  // The runner's own, which would make a child report as a test, and npm's, which would make it work in our folder. Not all of
+  // Node's: behind a proxy of the machine's owner, NODE_EXTRA_CA_CERTS is what lets npm reach the registry.
+  for (const name of Object.keys(env)) if (/^(NODE_TEST|NODE_OPTIONS|npm_|INIT_CWD)/.test(name)) delete env[name];
   const { status, stdout, stderr } = spawnSync(program, args, { cwd, env, encoding: 'utf8', timeout: 120_000 });
   assert.equal(status, 0, `${program} ${args.join(' ')}\n${stdout}\n${stderr}`);
   return stdout;
