@@ -46,10 +46,6 @@ export class BoshSession implements SessionOwner {
   #report: Report | undefined;
   #isPausing = false;
   #isGathering = false;
-  readonly #gathered = (): void => {
-    this.#isGathering = false;
-    this.#settle();
-  };
   readonly #fullStreams = new Set<Stream>();
   #end: { readonly by: EndKind; readonly end: StreamEnd | undefined } | undefined;
   #isOver = false;
@@ -349,7 +345,12 @@ export class BoshSession implements SessionOwner {
   onReadable(): void {
     if (this.#isGathering) return;
     this.#isGathering = true;
-    this.#context.clock.soon(this.#gathered);
+    this.#context.clock.soon(BoshSession.#gathered, this);
+  }
+
+  static #gathered(this: void, session: BoshSession): void {
+    session.#isGathering = false;
+    session.#settle();
   }
 
   onFlow(full: boolean, stream: Stream): void {

@@ -10,8 +10,11 @@ export interface Clock {
   /** Milliseconds on a monotonic clock. */
   now(): number;
   after(ms: number, run: () => void): Timer;
-  /** When what runs now is done, and before anything else happens: for what gathers all that comes in one read. */
-  soon(run: () => void): void;
+  /**
+   * When what runs now is done, and before anything else happens: for what gathers all that comes in one read. `of` is what it is
+   * called with, so that no closure is needed.
+   */
+  soon<T>(run: (of: T) => void, of: T): void;
 }
 
 /** `setTimeout` fires at once above this delay (2^31 - 1 ms). */
@@ -44,5 +47,5 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, run) => new SystemTimer(ms, run),
-  soon: (run) => process.nextTick(run),
+  soon: (run, of) => process.nextTick(run, of),
 };

@@ -3,7 +3,7 @@ import { ERRORS, GatewayError, reasonOf } from '../core/errors.ts';
 import type { SessionView } from '../core/events.ts';
 import { randomId, shortId } from '../core/id.ts';
 import type { RestartAttributes, Stanza, StreamEnd, StreamHeader, StreamRequest } from '../core/ports.ts';
-import { Stream } from '../stream/stream.ts';
+import { Stream, type StreamClient } from '../stream/stream.ts';
 import type { GatewayContext, SessionSettings } from './context.ts';
 import type { Registered } from './registry.ts';
 
@@ -22,15 +22,16 @@ export interface SessionOwner extends Registered {
 }
 
 /** One client, whatever its transport, with its streams to servers. Registered from its first stream on. */
-export class Session {
+export class Session implements StreamClient {
   readonly #context: GatewayContext;
   readonly #settings: SessionSettings;
   readonly #owner: SessionOwner;
   readonly #view: SessionView;
   readonly #streams = new Map<string, Stream>();
-  /** How the streams ended for the client, while their servers still speak. */
-  readonly #ends = new WeakMap<Stream, StreamEnd | undefined>();
+  /** How the streams ended for the client, while their servers still speak. Undefined where none has. */
+  #ends: WeakMap<Stream, StreamEnd | undefined> | undefined;
   #authentication: Timer | undefined;
+  #isRegistered = false;
   #isOver = false;
 
   constructor(
@@ -62,19 +63,13 @@ export class Session {
    */
   open(request: Omit<StreamRequest, 'transport' | 'clientAddress'>): Stream {
     const { registry, connector, clock, events, log, hooks, isDraining } = this.#context;
-    const isFirst = this.#authentication === undefined;
+    const isFirst = !this.#isRegistered;
     if (isDraining()) throw new GatewayError('system-shutdown');
     if (isFirst && registry.size >= this.#settings.maxSessions)
       throw new GatewayError('overload', 'maxSessions is reached');
     const { transport, clientAddress } = this.#view;
     const view = { name: randomId(), session: this.#view, request: { ...request, transport, clientAddress } };
-    const stream: Stream = new Stream(
-      view,
-      this.#clientOf(() => stream),
-      this.#settings,
-      clock,
-      hooks,
-    );
+    const stream = new Stream(view, this, this.#settings, clock, hooks);
     this.#streams.set(stream.name, stream);
     registry.streams++;
     try {
@@ -86,12 +81,18 @@ export class Session {
     }
     if (isFirst) {
       registry.add(this.#owner);
+      this.#isRegistered = true;
       this.#authentication = clock.after(this.#settings.authenticationSeconds * 1000, () => this.#unauthenticated());
     }
     log.info({ session: shortId(this.#owner.id), to: request.to, transport, client: clientAddress }, 'stream opened');
     events.tell('stream-add', view);
     stream.begin();
     return stream;
+  }
+
+  #stopWaiting(): void {
+    this.#authentication?.cancel();
+    this.#authentication = undefined;
   }
 
   #unauthenticated(): void {
@@ -109,23 +110,33 @@ export class Session {
     stream.fail({ code: 'upstream-timeout', detail });
   }
 
-  #clientOf(stream: () => Stream) {
+  onHeader(header: StreamHeader, stream: Stream): void {
+    if (!this.#isOver) this.#owner.onHeader(header, stream);
+  }
+
+  onReadable(stream: Stream): void {
+    if (this.#streams.has(stream.name)) this.#owner.onReadable(stream);
+    else this.#tellUndelivered(stream, stream.outbox.take(Infinity));
+  }
+
+  onEnd(end: StreamEnd | undefined, stream: Stream): void {
     const { registry } = this.#context;
-    return {
-      onHeader: (header: StreamHeader) => this.#isOver || this.#owner.onHeader(header, stream()),
-      onReadable: () => {
-        if (this.#streams.has(stream().name)) this.#owner.onReadable(stream());
-        else this.#tellUndelivered(stream(), stream().outbox.take(Infinity));
-      },
-      onEnd: (end: StreamEnd | undefined) => {
-        registry.streams--;
-        registry.settled();
-        if (!this.#isOver) this.#owner.onEnd(end, stream());
-      },
-      onFlow: (full: boolean) => this.#isOver || this.#owner.onFlow(full, stream()),
-      onBound: (jid: string) => this.#context.log.info({ session: shortId(this.#owner.id), jid }, 'client bound'),
-      onFault: (error: GatewayError) => this.#context.events.fault(error, stream().view),
-    };
+    registry.streams--;
+    registry.settled();
+    if (!this.#isOver) this.#owner.onEnd(end, stream);
+  }
+
+  onFlow(full: boolean, stream: Stream): void {
+    if (!this.#isOver) this.#owner.onFlow(full, stream);
+  }
+
+  onBound(jid: string): void {
+    if (this.isAuthenticated) this.#stopWaiting();
+    this.#context.log.info({ session: shortId(this.#owner.id), jid }, 'client bound');
+  }
+
+  onFault(error: GatewayError, stream: Stream): void {
+    this.#context.events.fault(error, stream.view);
   }
 
   /** Throws `GatewayError`. */
@@ -154,7 +165,7 @@ export class Session {
   endStream(stream: Stream, end?: StreamEnd): void {
     if (!this.#streams.delete(stream.name)) return;
     const { events, log } = this.#context;
-    this.#ends.set(stream, end);
+    (this.#ends ??= new WeakMap()).set(stream, end);
     this.#tellUndelivered(stream, stream.undelivered);
     try {
       stream.abandon(end);
@@ -175,7 +186,7 @@ export class Session {
 
   #tellUndelivered(stream: Stream, stanzas: readonly Stanza[]): void {
     if (stanzas.length === 0) return;
-    const why = { end: this.#ends.get(stream), isManaged: stream.isManaged };
+    const why = { end: this.#ends?.get(stream), isManaged: stream.isManaged };
     this.#context.events.tell('no-client', [...stanzas], stream.view, why);
   }
 
@@ -183,7 +194,7 @@ export class Session {
   finish(end?: StreamEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#authentication?.cancel();
+    this.#stopWaiting();
     for (const stream of this.#streams.values()) this.endStream(stream, end);
     this.#context.registry.remove(this.#owner);
   }

@@ -15,17 +15,17 @@ import { Outbox } from './outbox.ts';
 /** What the transport in front of a stream wants to hear of it. */
 export interface StreamClient {
   /** The server's header is known, at first and after each restart. */
-  onHeader(header: StreamHeader): void;
+  onHeader(header: StreamHeader, stream: Stream): void;
   /** Something waits in the outbox. */
-  onReadable(): void;
+  onReadable(stream: Stream): void;
   /** The server side is over; what still waits in the outbox goes to the client first. */
-  onEnd(end: StreamEnd | undefined): void;
+  onEnd(end: StreamEnd | undefined, stream: Stream): void;
   /** The server takes no more (true), or takes again (false). */
-  onFlow(full: boolean): void;
+  onFlow(full: boolean, stream: Stream): void;
   /** The server has given the client its address, by either kind of login. */
   onBound(jid: string): void;
   /** A connector or a hook broke its contract. */
-  onFault(error: GatewayError): void;
+  onFault(error: GatewayError, stream: Stream): void;
 }
 
 export interface StreamSettings extends GuardSettings, GateSettings {
@@ -95,7 +95,7 @@ export class Stream implements FencedStream {
   #gateOwner() {
     return {
       isCounting: () => this.#managed,
-      onFault: (error: GatewayError) => this.#client.onFault(error),
+      onFault: (error: GatewayError) => this.#client.onFault(error, this),
       onFailed: (error: unknown) => this.fail(endOf(error)),
     };
   }
@@ -108,7 +108,7 @@ export class Stream implements FencedStream {
   }
 
   #holdClient(full: boolean, others: boolean): void {
-    if (!others) this.#client.onFlow(full);
+    if (!others) this.#client.onFlow(full, this);
   }
 
   /** Unguessable (XEP-0124 §16.2). */
@@ -216,7 +216,7 @@ export class Stream implements FencedStream {
   }
 
   onFault(error: GatewayError): void {
-    this.#client.onFault(error);
+    this.#client.onFault(error, this);
   }
 
   /**
@@ -248,7 +248,7 @@ export class Stream implements FencedStream {
   opened(header: StreamHeader): void {
     if (this.#state !== 'opening') return;
     this.#state = 'open';
-    this.#client.onHeader(header);
+    this.#client.onHeader(header, this);
     const early = this.#early;
     this.#early = [];
     this.#earlyBytes = 0;
@@ -269,7 +269,7 @@ export class Stream implements FencedStream {
 
   #pass(stanza: Stanza): void {
     this.outbox.push(stanza);
-    this.#client.onReadable();
+    this.#client.onReadable(this);
   }
 
   /** The sender of a refused stanza is told, where it can be. */
@@ -292,7 +292,7 @@ export class Stream implements FencedStream {
     this.#state = 'closed';
     this.#early = [];
     before?.();
-    this.#client.onEnd(end);
+    this.#client.onEnd(end, this);
   }
 
   pause(): void {

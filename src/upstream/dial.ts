@@ -79,10 +79,13 @@ export function dial(
         socket,
         clock.after(attemptMs, () => fail(socket, address, `no answer in ${attemptMs / 1000} s`)),
       );
-      socket.on('error', (error) => fail(socket, address, whyOf(error)));
+      const refused = (error: Error): void => fail(socket, address, whyOf(error));
+      socket.on('error', refused);
       socket.once('connect', () => {
         if (!attempts.has(socket)) return;
         finish(socket);
+        // All that the attempt was would stay in memory with the connection.
+        socket.on('error', ignore).off('error', refused);
         resolve(socket);
       });
       if (waiting.length > 0) beside.restart();
@@ -93,6 +96,9 @@ export function dial(
     attempt();
   });
 }
+
+/** Whoever takes the socket looks for itself. */
+function ignore(): void {}
 
 /** `connect ECONNREFUSED 10.0.0.1:5222` in fewer words; the address is said beside it. */
 function whyOf(error: Error): string {

@@ -2,7 +2,7 @@ import { ERRORS, GatewayError, reasonOf, type ErrorCode } from '../core/errors.t
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Stanza, StreamHeader } from '../core/ports.ts';
 import { XmlError, type XmlLimits } from '../xml/limits.ts';
-import { StreamReader } from '../xml/reader.ts';
+import { StreamReader, type RootTag, type Slice, type StreamHandlers } from '../xml/reader.ts';
 import { stanzaOf } from '../xml/stanza.ts';
 import { readHeader } from './header.ts';
 
@@ -14,16 +14,16 @@ export interface InletSettings {
 
 /** What an inlet tells. */
 export interface InletHandlers {
-  header(header: StreamHeader): void;
-  stanza(stanza: Stanza): void;
+  onHeader(header: StreamHeader): void;
+  onStanza(stanza: Stanza): void;
   /** The end tag. */
-  end(): void;
+  onEnd(): void;
   /** What the server sends breaks the rules: the condition that it is told, and why for the log. */
-  broken(condition: string, detail: string, code: ErrorCode): void;
+  onBroken(condition: string, detail: string, code: ErrorCode): void;
 }
 
 /** What comes from the server: one stream after another on one connection (RFC 6120 §4.3.3). */
-export class Inlet {
+export class Inlet implements StreamHandlers {
   readonly #handlers: InletHandlers;
   readonly #settings: InletSettings;
   readonly #clock: Clock;
@@ -41,15 +41,20 @@ export class Inlet {
   /** A new stream: nothing of the last one counts any more, and what follows it on the wire is a header. */
   open(): void {
     this.stop();
-    const handlers = this.#handlers;
-    this.#reader = new StreamReader(
-      {
-        header: (root) => handlers.header(readHeader(root)),
-        element: (slice) => handlers.stanza(stanzaOf(slice)),
-        end: () => handlers.end(),
-      },
-      this.#settings.xml,
-    );
+    this.#reader = new StreamReader(this, this.#settings.xml);
+  }
+
+  /** For the reader alone, as the next two. */
+  header(root: RootTag): void {
+    this.#handlers.onHeader(readHeader(root));
+  }
+
+  element(slice: Slice): void {
+    this.#handlers.onStanza(stanzaOf(slice));
+  }
+
+  end(): void {
+    this.#handlers.onEnd();
   }
 
   /** True while something follows the last complete element. */
@@ -90,7 +95,7 @@ export class Inlet {
   }
 
   #break(condition: string, detail: string, code: ErrorCode = 'upstream-protocol'): void {
-    this.#handlers.broken(condition, detail, code);
+    this.#handlers.onBroken(condition, detail, code);
   }
 
   stop(): void {

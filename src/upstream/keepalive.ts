@@ -12,12 +12,14 @@ export interface KeepaliveSettings {
   readonly serverSilenceSeconds: number;
 }
 
-/** What a keepalive does to its stream. */
-export interface KeepaliveActions {
-  write(xml: string): void;
+/** What a keepalive tells, and asks. */
+export interface KeepaliveHandlers {
+  /** That is to be written to the server. */
+  onIdle(xml: string): void;
+  /** The server is dead. */
+  onLost(detail: string): void;
   /** False while the gateway itself does not listen, because the client is slow. */
-  isListening(): boolean;
-  dead(): void;
+  readonly isListening: boolean;
 }
 
 /** Of the server's patience, what is used at most (UP-KA-03). */
@@ -31,12 +33,15 @@ const ASK_AT = 2 / 3;
  */
 export class Keepalive {
   readonly #settings: KeepaliveSettings;
-  readonly #actions: KeepaliveActions;
+  readonly #handlers: KeepaliveHandlers;
   readonly #clock: Clock;
-  #space: Timer | undefined;
-  #silence: Timer | undefined;
+  /** Looks whether anything is due. */
+  #timer: Timer | undefined;
   #sentAt = 0;
   #heardAt = 0;
+  /** After so long without a word a space is due, or the server is dead (ms). */
+  #idleMs = Infinity;
+  #silentMs = Infinity;
   /** The server was asked, and has said nothing since. */
   #isAsked = false;
   /** The id of the question whose answer is for nobody else. */
@@ -47,9 +52,9 @@ export class Keepalive {
   #isManaged = false;
   #idleSeconds = Infinity;
 
-  constructor(settings: KeepaliveSettings, actions: KeepaliveActions, clock: Clock) {
+  constructor(settings: KeepaliveSettings, handlers: KeepaliveHandlers, clock: Clock) {
     this.#settings = settings;
-    this.#actions = actions;
+    this.#handlers = handlers;
     this.#clock = clock;
   }
 
@@ -66,9 +71,8 @@ export class Keepalive {
 
   /** The stream is over, or a new one begins on its connection: nothing is sent until that one has its features. */
   stop(): void {
-    this.#space?.cancel();
-    this.#silence?.cancel();
-    this.#space = this.#silence = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   /** Looks at what the server says. True for the answer to a question of the gateway's own, which is for nobody else. */
@@ -110,35 +114,34 @@ export class Keepalive {
     this.stop();
     const { serverKeepAliveSeconds, serverSilenceSeconds } = this.#settings;
     const usual = serverKeepAliveSeconds === 0 ? Infinity : serverKeepAliveSeconds;
-    const idleMs = Math.min(usual, this.#idleSeconds * SHARE) * 1000;
-    if (idleMs !== Infinity) this.#space = this.#clock.after(idleMs, () => this.#idle(idleMs));
-    if (serverSilenceSeconds === 0) return;
-    const silentMs = serverSilenceSeconds * 1000;
-    this.#silence = this.#clock.after(silentMs * ASK_AT, () => this.#silent(silentMs));
+    this.#idleMs = Math.min(usual, this.#idleSeconds * SHARE) * 1000;
+    this.#silentMs = serverSilenceSeconds === 0 ? Infinity : serverSilenceSeconds * 1000;
+    const first = Math.min(this.#idleMs, this.#silentMs * ASK_AT);
+    if (first !== Infinity) this.#timer = this.#clock.after(first, () => this.#look());
   }
 
-  #idle(idleMs: number): void {
-    const left = this.#sentAt + idleMs - this.#clock.now();
-    this.#space?.restart(left > 0 ? left : idleMs);
-    if (left <= 0) this.#actions.write(' ');
+  #look(): void {
+    if (this.#sentAt + this.#idleMs <= this.#clock.now()) this.#handlers.onIdle(' ');
+    if (!this.#handlers.isListening) this.heard();
+    const now = this.#clock.now();
+    if (this.#patienceEnds <= now) this.#silent();
+    this.#timer?.restart(Math.max(0, Math.min(this.#sentAt + this.#idleMs, this.#patienceEnds) - now));
+  }
+
+  /** When the server has to be asked, or has not answered in time. */
+  get #patienceEnds(): number {
+    return this.#heardAt + this.#silentMs * (this.#isAsked ? 1 : ASK_AT);
   }
 
   /** Asks first; a server that must answer and does not is dead. Without a resource there is nobody to ask for. */
-  #silent(silentMs: number): void {
-    const now = this.#clock.now();
-    if (!this.#actions.isListening()) this.heard();
-    const silence = now - this.#heardAt;
-    const limit = this.#isAsked ? silentMs : silentMs * ASK_AT;
-    if (silence < limit) {
-      this.#silence?.restart(limit - silence);
-    } else if (this.#isAsked) {
-      this.#actions.dead();
+  #silent(): void {
+    if (this.#isAsked) {
+      this.#handlers.onLost('the server does not answer any more');
     } else if (this.#isBound && !this.#isManaged) {
       this.#isAsked = true;
       this.#asked = `sluice-${randomId()}`;
-      this.#silence?.restart(silentMs * (1 - ASK_AT));
-      this.#actions.write(`<iq xmlns='${NS.client}' type='get' id='${this.#asked}'><ping xmlns='${NS.ping}'/></iq>`);
-    } else this.#silence?.restart(silentMs * ASK_AT);
+      this.#handlers.onIdle(`<iq xmlns='${NS.client}' type='get' id='${this.#asked}'><ping xmlns='${NS.ping}'/></iq>`);
+    } else this.heard();
   }
 }
 

@@ -13,13 +13,13 @@ export interface WireSettings {
 
 /** What a wire tells. */
 export interface WireHandlers {
-  data(bytes: Buffer): void;
+  onData(bytes: Buffer): void;
   /** The connection is over without our doing. */
-  lost(detail: string): void;
+  onLost(detail: string): void;
   /** The server takes no more for now (true), or takes again. */
-  flow(isFull: boolean): void;
+  onFlow(isFull: boolean): void;
   /** Much too much waits for the server. */
-  overflow(): void;
+  onOverflow(): void;
 }
 
 /** The connection of a stream: what is written in one turn leaves together, what waits is bounded, and it ends in time. */
@@ -39,10 +39,10 @@ export class Wire {
     this.#handlers = handlers;
     this.#settings = settings;
     this.#clock = clock;
-    socket.on('data', (bytes: Buffer) => handlers.data(bytes));
-    socket.on('error', (error) => handlers.lost(reasonOf(error)));
-    socket.on('end', () => handlers.lost('the server closed the connection'));
-    socket.on('close', () => handlers.lost('the connection was closed'));
+    socket.on('data', (bytes: Buffer) => handlers.onData(bytes));
+    socket.on('error', (error) => handlers.onLost(reasonOf(error)));
+    socket.on('end', () => handlers.onLost('the server closed the connection'));
+    socket.on('close', () => handlers.onLost('the connection was closed'));
   }
 
   get isPaused(): boolean {
@@ -56,10 +56,10 @@ export class Wire {
     this.#turnBytes += bytes;
     const { maxUpstreamBytes, maxUpstreamBacklogBytes } = this.#settings;
     const backlog = this.#backlog;
-    if (backlog > maxUpstreamBacklogBytes) this.#handlers.overflow();
+    if (backlog > maxUpstreamBacklogBytes) this.#handlers.onOverflow();
     else if (backlog > maxUpstreamBytes && !this.#isFull) {
       this.#isFull = true;
-      this.#handlers.flow(true);
+      this.#handlers.onFlow(true);
     }
   }
 
@@ -82,7 +82,7 @@ export class Wire {
   #written(): void {
     if (!this.#isFull || this.#backlog > this.#settings.maxUpstreamBytes) return;
     this.#isFull = false;
-    this.#handlers.flow(false);
+    this.#handlers.onFlow(false);
   }
 
   pause(): void {

@@ -17,12 +17,12 @@ import { byteLengthOf } from '../xml/stanza.ts';
 import { Approach, type Connection } from './approach.ts';
 import { asksForExternal, clientFeatures, invalidMechanism, tlsStep } from './features.ts';
 import { Greeting } from './header.ts';
-import { Inlet } from './inlet.ts';
-import { Keepalive } from './keepalive.ts';
+import { Inlet, type InletHandlers } from './inlet.ts';
+import { Keepalive, type KeepaliveHandlers } from './keepalive.ts';
 import { seeOtherHost } from './redirect.ts';
 import { securityOf } from './security.ts';
 import type { StreamHost, XmppStreamSettings } from './stream-host.ts';
-import { Wire } from './wire.ts';
+import { Wire, type WireHandlers } from './wire.ts';
 
 /**
  * `dialing`: no server yet. `plain`: a stream in clear, up to STARTTLS. `proceed`: `<proceed/>` is awaited. `securing`: TLS is
@@ -31,7 +31,7 @@ import { Wire } from './wire.ts';
 type State = 'dialing' | 'plain' | 'proceed' | 'securing' | 'ready' | 'closing' | 'closed';
 
 /** One client's XMPP stream to its server, over TCP and TLS (RFC 6120). */
-export class XmppStream implements Upstream {
+export class XmppStream implements Upstream, InletHandlers, WireHandlers, KeepaliveHandlers {
   readonly #request: StreamRequest;
   readonly #client: Downstream;
   readonly #host: StreamHost;
@@ -71,19 +71,8 @@ export class XmppStream implements Upstream {
     this.#log = log;
     this.#greeting = new Greeting(request);
     this.#approach = new Approach(request, host, settings.connectSeconds, clock, log);
-    const handlers = {
-      header: (header: StreamHeader) => this.#greeted(header),
-      stanza: (stanza: Stanza) => this.#stanza(stanza),
-      end: () => this.#serverEnd(),
-      broken: (...why: [condition: string, detail: string, code: ErrorCode]) => this.#refuse(...why),
-    };
-    this.#inlet = new Inlet(handlers, settings, clock);
-    const actions = {
-      write: (xml: string) => this.#write(xml),
-      isListening: () => this.#wire?.isPaused === false,
-      dead: () => this.#lost('the server does not answer any more'),
-    };
-    this.#keepalive = new Keepalive(settings, actions, clock);
+    this.#inlet = new Inlet(this, settings, clock);
+    this.#keepalive = new Keepalive(settings, this, clock);
   }
 
   get domain(): string {
@@ -117,34 +106,28 @@ export class XmppStream implements Upstream {
     this.#isGreeted = false;
     this.#header = undefined;
     this.#become(isSecured || target.tls === 'none' ? 'ready' : 'plain');
-    const handlers = {
-      data: (bytes: Buffer) => this.#read(bytes),
-      lost: (detail: string) => this.#lost(detail),
-      flow: (isFull: boolean) => (isFull ? this.#client.pause() : this.#client.resume()),
-      overflow: () => this.#fail('policy-violation', 'the server does not take what the client sends'),
-    };
-    this.#wire = new Wire(socket, handlers, this.#settings, this.#clock);
+    this.#wire = new Wire(socket, this, this.#settings, this.#clock);
     this.#openStream();
   }
 
   #openStream(): void {
     this.#deadline?.cancel();
     this.#deadline = this.#clock.after(this.#settings.negotiateSeconds * 1000, () =>
-      this.#refuse('connection-timeout', 'no stream features in time', 'upstream-timeout'),
+      this.onBroken('connection-timeout', 'no stream features in time', 'upstream-timeout'),
     );
     this.#inlet.open();
     const isSecured = this.#connection?.isSecured === true;
     this.#write(this.#state === 'plain' ? this.#greeting.beforeTls : this.#greeting.render(isSecured));
   }
 
-  #read(bytes: Buffer): void {
+  onData(bytes: Buffer): void {
     if (this.#state === 'closed') return;
     this.#keepalive.heard();
     this.#inlet.write(bytes);
     if (this.#state === 'ready') this.#tellHeader();
   }
 
-  #greeted(header: StreamHeader): void {
+  onHeader(header: StreamHeader): void {
     this.#header = header;
     this.#isGreeted = true;
     const { from } = header;
@@ -160,7 +143,7 @@ export class XmppStream implements Upstream {
     this.#client.opened(header);
   }
 
-  #stanza(stanza: Stanza): void {
+  onStanza(stanza: Stanza): void {
     switch (this.#state) {
       case 'plain':
         this.#plainElement(stanza);
@@ -182,7 +165,7 @@ export class XmppStream implements Upstream {
       return;
     }
     if (stanza.ns !== NS.streams || stanza.name !== 'features') {
-      this.#refuse('bad-format', 'the server sent something else than features first');
+      this.onBroken('bad-format', 'the server sent something else than features first');
       return;
     }
     const step = tlsStep(stanza, this.#connection?.target.tls);
@@ -230,7 +213,7 @@ export class XmppStream implements Upstream {
     }
     // Some would speak for the gateway itself (U-30, U-31); after SASL's success there is no stream to say anything on (U-28).
     if (ns === NS.framing || ns === NS.httpbind || this.#isRestartDue) {
-      this.#refuse(
+      this.onBroken(
         'bad-format',
         `the server sent an element in ${ns}${this.#isRestartDue ? ' before the restart' : ''}`,
       );
@@ -343,7 +326,24 @@ export class XmppStream implements Upstream {
     this.#wire?.write(xml, bytes);
   }
 
-  #serverEnd(): void {
+  onIdle(xml: string): void {
+    this.#write(xml);
+  }
+
+  get isListening(): boolean {
+    return this.#wire?.isPaused === false;
+  }
+
+  onFlow(isFull: boolean): void {
+    if (isFull) this.#client.pause();
+    else this.#client.resume();
+  }
+
+  onOverflow(): void {
+    this.#fail('policy-violation', 'the server does not take what the client sends');
+  }
+
+  onEnd(): void {
     if (this.#state === 'plain' || this.#state === 'proceed') {
       this.#fail('upstream-closed', 'the server ended the stream before TLS');
       return;
@@ -353,7 +353,7 @@ export class XmppStream implements Upstream {
     this.#finish();
   }
 
-  #lost(detail: string): void {
+  onLost(detail: string): void {
     if (this.#isOver()) return;
     const isClosing = this.#state === 'closing';
     this.#wire?.destroy();
@@ -365,7 +365,7 @@ export class XmppStream implements Upstream {
   }
 
   /** The server broke a rule: it is told which, and the stream is over (RFC 6120 §4.9.1.1). */
-  #refuse(condition: string, detail: string, code: ErrorCode = 'upstream-protocol'): void {
+  onBroken(condition: string, detail: string, code: ErrorCode = 'upstream-protocol'): void {
     if (this.#isOver()) return;
     this.#write(`${streamError(condition).xml}</stream:stream>`);
     this.#fail(code, detail);

@@ -7,10 +7,18 @@ const CONTROL_FRAMES = { burst: 200, perSecond: 20 };
 /** Pings without a pong between, at which a client is lost. */
 const MOST_UNANSWERED = 2;
 
+/** Whose heartbeat it is. */
+export interface HeartbeatHandlers {
+  /** False while the client is not listened to, and so cannot be heard. */
+  readonly isRead: boolean;
+  /** There are too many frames. */
+  onFlood(): void;
+}
+
 /** The control frames of one WebSocket: whether its client is still there, and whether it asks too often. */
 export class Heartbeat {
   readonly #socket: WebSocket;
-  readonly #isRead: () => boolean;
+  readonly #handlers: HeartbeatHandlers;
   readonly #timer: Timer | undefined;
   #unanswered = 0;
   /** A pong is on its way. */
@@ -18,18 +26,17 @@ export class Heartbeat {
   /** The latest ping since then: that one alone needs an answer (RFC 6455 §5.5.3), so a flood costs one pong at a time. */
   #asked: Buffer | undefined;
 
-  /** `isRead`: false while the client is not listened to, and so cannot be heard. `flooded` is told of too many frames. */
-  constructor(socket: WebSocket, clock: Clock, pingSeconds: number, isRead: () => boolean, flooded: () => void) {
+  constructor(socket: WebSocket, handlers: HeartbeatHandlers, pingSeconds: number, clock: Clock) {
     this.#socket = socket;
-    this.#isRead = isRead;
+    this.#handlers = handlers;
     const allowance = new TokenBucket(CONTROL_FRAMES.burst, CONTROL_FRAMES.perSecond, clock);
     socket.on('ping', (payload) => {
       if (allowance.take()) this.#pong(payload);
-      else flooded();
+      else handlers.onFlood();
     });
     socket.on('pong', () => {
       this.#unanswered = 0;
-      if (!allowance.take()) flooded();
+      if (!allowance.take()) handlers.onFlood();
     });
     if (pingSeconds > 0) this.#timer = clock.after(pingSeconds * 1000, () => this.#due());
   }
@@ -39,7 +46,7 @@ export class Heartbeat {
   }
 
   #due(): void {
-    if (this.#isRead() && this.#unanswered++ >= MOST_UNANSWERED) {
+    if (this.#handlers.isRead && this.#unanswered++ >= MOST_UNANSWERED) {
       this.#socket.terminate();
       return;
     }

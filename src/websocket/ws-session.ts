@@ -14,7 +14,7 @@ import { NS } from '../xml/ns.ts';
 import type { XmlLimits } from '../xml/reader.ts';
 import { textFrames } from './frames.ts';
 import { FRAMING, type Framing, type Message } from './framing.ts';
-import { Heartbeat } from './heartbeat.ts';
+import { Heartbeat, type HeartbeatHandlers } from './heartbeat.ts';
 import { isOldHeader, OldFraming } from './old-framing.ts';
 
 export interface WebSocketSessionSettings extends SessionSettings {
@@ -37,7 +37,7 @@ export interface WebSocketSessionSettings extends SessionSettings {
 type State = 'idle' | 'opening' | 'open' | 'closing' | 'ended';
 
 /** One WebSocket and its one XMPP stream (RFC 7395). */
-export class WebSocketSession implements SessionOwner {
+export class WebSocketSession implements SessionOwner, HeartbeatHandlers {
   readonly id = randomId();
   readonly #socket: WebSocket;
   /** What carries the WebSocket. */
@@ -50,7 +50,7 @@ export class WebSocketSession implements SessionOwner {
   #stream: Stream | undefined;
   #to = '';
   /** Waits for the client's `<open/>`, then for the server's header, at the end for the client's `<close/>`. */
-  #deadline: Timer;
+  #deadline: Timer | undefined;
   readonly #heartbeat: Heartbeat;
   #framing: Framing = FRAMING;
   #isPaused = false;
@@ -77,8 +77,7 @@ export class WebSocketSession implements SessionOwner {
       context.log.debug({ session: shortId(this.id), reason: reasonOf(error) }, 'WebSocket protocol error');
     });
     socket.on('close', () => this.#gone());
-    const isRead = (): boolean => !this.#isPaused;
-    this.#heartbeat = new Heartbeat(socket, context.clock, settings.pingSeconds, isRead, () => this.#flooded());
+    this.#heartbeat = new Heartbeat(socket, this, settings.pingSeconds, context.clock);
   }
 
   #message(data: Buffer, isBinary: boolean): void {
@@ -114,7 +113,7 @@ export class WebSocketSession implements SessionOwner {
 
   #openFirst({ to, from, version, lang }: StreamHeader): void {
     this.#state = 'opening';
-    this.#deadline.cancel();
+    this.#endWait();
     const { seeOtherWebSocketUri } = this.#settings;
     if (seeOtherWebSocketUri !== undefined) {
       this.#sendElsewhere(seeOtherWebSocketUri);
@@ -156,8 +155,13 @@ export class WebSocketSession implements SessionOwner {
     this.#deadline = this.#context.clock.after(this.#settings.openWaitSeconds * 1000, () => this.#sendOpen());
   }
 
+  #endWait(): void {
+    this.#deadline?.cancel();
+    this.#deadline = undefined;
+  }
+
   #sendOpen(header: StreamHeader = {}): void {
-    this.#deadline.cancel();
+    this.#endWait();
     this.#state = 'open';
     const { from = this.#to === '' ? undefined : this.#to, id = randomId(), lang } = header;
     this.#socket.send(this.#framing.open({ from, id, lang }));
@@ -197,14 +201,14 @@ export class WebSocketSession implements SessionOwner {
     this.#stream = stream;
     if (this.#isGathering) return;
     this.#isGathering = true;
-    this.#context.clock.soon(this.#gathered);
+    this.#context.clock.soon(WebSocketSession.#gathered, this);
   }
 
   /** What comes in one read leaves in one write. */
-  readonly #gathered = (): void => {
-    this.#isGathering = false;
-    this.#drain();
-  };
+  static #gathered(this: void, session: WebSocketSession): void {
+    session.#isGathering = false;
+    session.#drain();
+  }
 
   /** Sends what waits, as fast as the client takes it: the rest stays in the outbox, and stops the server when that is full. */
   #drain(): void {
@@ -268,7 +272,7 @@ export class WebSocketSession implements SessionOwner {
 
   #answeredClose(data: Buffer, isBinary: boolean): void {
     if (isBinary || data.length > 1024 || !/<close|<\/(?:[\w.-]+:)?stream/.test(data.toString())) return;
-    this.#deadline.cancel();
+    this.#endWait();
     this.#socket.close(1000);
   }
 
@@ -303,7 +307,7 @@ export class WebSocketSession implements SessionOwner {
   #end(): void {
     this.#drain();
     this.#state = 'ended';
-    this.#deadline.cancel();
+    this.#endWait();
     this.#heartbeat.stop();
     // A paused socket would never see the client's closing frame.
     if (this.#isPaused) this.#socket.resume();
@@ -318,8 +322,12 @@ export class WebSocketSession implements SessionOwner {
   }
 
   /** More pings and pongs than any client needs (conformance W-14). */
-  #flooded(): void {
+  onFlood(): void {
     if (this.#state !== 'ended') this.#hangUp(1008, { code: 'policy-violation', detail: 'too many control frames' });
+  }
+
+  get isRead(): boolean {
+    return !this.#isPaused;
   }
 
   onUnauthenticated(): void {

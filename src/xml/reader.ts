@@ -1,6 +1,7 @@
 import { DEFAULT_XML_LIMITS, XmlError, type XmlLimits } from './limits.ts';
 import { NS } from './ns.ts';
-import { Scanner, type ScannerHandlers, type ScannerShape } from './scanner.ts';
+import type { Scanner, ScannerHandlers, ScannerShape } from './scanner.ts';
+import { borrowScanner, returnScanner } from './scanners.ts';
 import {
   NO_CONTEXT,
   isForeign,
@@ -11,7 +12,6 @@ import {
   type RootTag,
   type Slice,
 } from './slice.ts';
-import type { StartTag } from './start-tag.ts';
 
 export { readDocument, type XmlDocument } from './document.ts';
 export { DEFAULT_XML_LIMITS, XmlError, type XmlErrorCode, type XmlLimits } from './limits.ts';
@@ -31,10 +31,13 @@ const STREAM: ScannerShape = { sliceDepth: 2, isStream: true };
  * Reads an endless stream (RFC 6120 §4): its header, its first-level elements as raw slices, its end tag.
  * Any split of the input gives the same slices. `write` throws `XmlError`, and then the reader is of no use.
  */
-export class StreamReader {
+export class StreamReader implements ScannerHandlers {
   readonly #handlers: StreamHandlers;
   readonly #limits: XmlLimits;
-  readonly #scanner: Scanner;
+  /** While something is unfinished, or being read. */
+  #scanner: Scanner | undefined;
+  /** Of the header, when it has come. */
+  #rootName: string | undefined;
   #context: Context = NO_CONTEXT;
   #slice: OpenSlice | undefined;
   #stopped = false;
@@ -44,51 +47,55 @@ export class StreamReader {
   constructor(handlers: StreamHandlers, limits: XmlLimits = DEFAULT_XML_LIMITS) {
     this.#handlers = handlers;
     this.#limits = limits;
-    const tags: ScannerHandlers = {
-      startTag: ({ tag }, depth) => this.#startTag(tag, depth),
-      endTag: (_scanner, depth) => this.#endTag(depth),
-    };
-    this.#scanner = new Scanner(tags, STREAM, limits);
   }
 
   /** True while something follows the last complete element: an unfinished one, or white space in the same write. */
   get midway(): boolean {
-    return this.#done < this.#scanner.source.length;
+    return this.#scanner !== undefined && this.#done < this.#scanner.source.length;
   }
 
   /** True while an element, or the header, has begun and not ended. */
   get isUnfinished(): boolean {
-    return this.#scanner.source.length > 0 && !this.#stopped;
+    return this.#scanner !== undefined && this.#scanner.source.length > 0 && !this.#stopped;
   }
 
   /** No handler is called any more. */
   stop(): void {
     this.#stopped = true;
-    this.#scanner.stop();
+    this.#scanner?.stop();
   }
 
   write(bytes: Uint8Array): void {
     if (this.#stopped) return;
-    const { source } = this.#scanner;
+    const scanner = (this.#scanner ??= this.#begin());
+    const { source } = scanner;
     source.take(bytes);
     try {
-      this.#scanner.scan();
+      scanner.scan();
     } catch (error) {
       // What follows the end, in the same write, is nobody's business.
       if (!this.#stopped) throw error;
     }
-    if (this.#stopped) {
-      source.clear();
-      return;
-    }
-    source.keep();
     this.#done = 0;
-    if (source.length > this.#limits.maxBytes) throw tooLarge();
+    if (!this.#stopped) source.keep();
+    if (this.#stopped || (source.length === 0 && this.#rootName !== undefined)) {
+      this.#scanner = undefined;
+      returnScanner(scanner);
+    } else if (source.length > this.#limits.maxBytes) throw tooLarge();
   }
 
-  #startTag(tag: StartTag, depth: number): void {
+  #begin(): Scanner {
+    const scanner = borrowScanner();
+    scanner.reset(this, STREAM, this.#limits);
+    if (this.#rootName !== undefined) scanner.enter(this.#rootName, this.#context.namespaces);
+    return scanner;
+  }
+
+  /** For the scanner alone. */
+  startTag({ tag, rootName }: Scanner, depth: number): void {
     if (depth === 1) {
       const root = rootTag(tag, this.#limits);
+      this.#rootName = rootName;
       this.#context = root.context;
       this.#finish();
       this.#handlers.header(root);
@@ -101,7 +108,8 @@ export class StreamReader {
     else if (isForeign(tag)) (this.#slice as OpenSlice).foreign = true;
   }
 
-  #endTag(depth: number): void {
+  /** For the scanner alone. */
+  endTag({ source }: Scanner, depth: number): void {
     if (depth > 2) return;
     if (depth === 1) {
       this.stop();
@@ -111,14 +119,14 @@ export class StreamReader {
     const bytes = this.#finish();
     const slice = this.#slice as OpenSlice;
     slice.bytes = bytes;
-    slice.raw = this.#scanner.source.text(0, bytes);
+    slice.raw = source.text(0, bytes);
     this.#slice = undefined;
     this.#handlers.element(slice);
   }
 
   /** An element, or the header, is over; returns how many bytes it had. */
   #finish(): number {
-    const { source, tagEnd } = this.#scanner;
+    const { source, tagEnd } = this.#scanner as Scanner;
     if (tagEnd > this.#limits.maxBytes) throw tooLarge();
     this.#done = source.origin + tagEnd;
     return tagEnd;

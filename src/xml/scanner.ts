@@ -45,6 +45,9 @@ const END_NAME = 8;
 const END_SPACE = 9;
 
 /** For each open element: where its name begins, how long it is, how many declarations it made. */
+const NAME = 0;
+const LENGTH = 1;
+const DECLARATIONS = 2;
 const FIELDS = 3;
 
 /**
@@ -71,8 +74,8 @@ export class Scanner {
   /** An XML declaration can stand at the very beginning alone. */
   #isFirst = true;
   readonly #open: number[] = [];
-  /** The name of a stream's root, of which the bytes are gone. */
-  #rootName: Buffer | undefined;
+  /** The bytes of the name of a stream's root, which are gone from the source. */
+  #rootName: string | undefined;
   /** Where the scan goes on, and where the text or end tag's name began that is being read; counted from the origin. */
   #next = 0;
   #token = 0;
@@ -96,6 +99,22 @@ export class Scanner {
     this.#depth = this.#next = 0;
     this.#isRootOver = this.#isStopped = false;
     this.#isFirst = true;
+  }
+
+  /** The bytes of the name of the stream's root, as Latin-1; undefined where there is none yet. */
+  get rootName(): string | undefined {
+    return this.#rootName;
+  }
+
+  /** After `reset`: goes on inside the root of a stream, which another scanner may have read. */
+  enter(rootName: string, namespaces: ReadonlyMap<string, string>): void {
+    for (const [prefix, ns] of namespaces) this.#scope.declare(prefix, ns);
+    this.#rootName = rootName;
+    this.#depth = 1;
+    this.#open[LENGTH] = rootName.length;
+    this.#open[DECLARATIONS] = namespaces.size;
+    this.#isFirst = false;
+    this.#state = SPACE_ONLY;
   }
 
   /** Nothing is told any more. */
@@ -305,14 +324,12 @@ export class Scanner {
     const depth = ++this.#depth;
     if (depth > this.#limits.maxDepth) throw new XmlError('policy-violation', 'elements nested too deep');
     const at = (depth - 1) * FIELDS;
-    this.#open[at] = tag.nameStart;
-    this.#open[at + 1] = tag.nameEnd - tag.nameStart;
+    this.#open[at + NAME] = tag.nameStart;
+    this.#open[at + LENGTH] = tag.nameEnd - tag.nameStart;
     tag.settle(this.#limits);
-    this.#open[at + 2] = tag.declarations;
+    this.#open[at + DECLARATIONS] = tag.declarations;
     if (depth === 1 && this.#shape.isStream) {
-      // Not from the pool: it lasts as long as the stream.
-      this.#rootName = Buffer.allocUnsafeSlow(tag.nameEnd - tag.nameStart);
-      source.bytes.copy(this.#rootName, 0, source.origin + tag.nameStart, source.origin + tag.nameEnd);
+      this.#rootName = source.bytes.toString('latin1', source.origin + tag.nameStart, source.origin + tag.nameEnd);
     }
     this.#isFirst = false;
     this.tagEnd = i - source.origin;
@@ -327,14 +344,14 @@ export class Scanner {
     let i = from;
     if (this.#state === END_NAME) {
       const at = (this.#depth - 1) * FIELDS;
-      const isRoot = this.#depth === 1 && this.#rootName !== undefined;
-      const names = isRoot ? (this.#rootName as Buffer) : bytes;
-      const name = isRoot ? 0 : origin + (this.#open[at] as number);
+      const rootName = this.#depth === 1 ? this.#rootName : undefined;
+      const name = origin + (this.#open[at + NAME] as number);
       const start = origin + this.#token;
-      const nameEnd = start + (this.#open[at + 1] as number);
+      const nameEnd = start + (this.#open[at + LENGTH] as number);
       for (; i < nameEnd; i++) {
         if (i === end) return i;
-        if (bytes[i] !== names[name + i - start]) throw new XmlError('not-well-formed', 'unexpected end tag');
+        const expected = rootName === undefined ? bytes[name + i - start] : rootName.charCodeAt(i - start);
+        if (bytes[i] !== expected) throw new XmlError('not-well-formed', 'unexpected end tag');
       }
       this.#state = END_SPACE;
     }
@@ -347,7 +364,7 @@ export class Scanner {
 
   #closeElement(i: number): void {
     const depth = this.#depth--;
-    const declarations = this.#open[(depth - 1) * FIELDS + 2] as number;
+    const declarations = this.#open[(depth - 1) * FIELDS + DECLARATIONS] as number;
     if (declarations > 0) this.#scope.leave(declarations);
     if (depth === 1) this.#isRootOver = true;
     this.tagEnd = i - this.source.origin;

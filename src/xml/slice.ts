@@ -11,8 +11,10 @@ export interface Context {
 
 export const NO_CONTEXT: Context = { namespaces: new Map(), lang: undefined };
 
-/** What most stanzas that declare anything declare: one for all of them. */
-const CLIENT_CONTEXT: Context = { namespaces: new Map([['', NS.client]]), lang: undefined };
+/** The last context that was declared, by its first namespace: most elements declare what others did, and share one object. */
+const declared = new Map<string, Context>();
+const MOST_DECLARED = 256;
+const LONGEST_SHARED = 64;
 
 /** An element as it stood in the text, and what has to be known to move it elsewhere. */
 export interface Slice {
@@ -70,16 +72,26 @@ export function isForeign({ prefix, ns }: StartTag): boolean {
 
 function declarationsOf(tag: StartTag): Context {
   const { declarations, lang } = tag;
-  if (lang === undefined) {
-    if (declarations === 0) return NO_CONTEXT;
-    const isClient = tag.declaredPrefix(0) === '' && tag.declaredNamespace(0) === NS.client;
-    if (declarations === 1 && isClient) return CLIENT_CONTEXT;
-  }
+  if (lang === undefined && declarations === 0) return NO_CONTEXT;
+  const key = declarations === 0 ? '' : tag.declaredNamespace(0);
+  const known = declared.get(key);
+  if (known !== undefined && declares(tag, known)) return known;
   const namespaces = new Map<string, string>();
   for (let i = 0; i < declarations; i++) {
     if (tag.declaredPrefix(i) !== 'xml') namespaces.set(tag.declaredPrefix(i), tag.declaredNamespace(i));
   }
-  return { namespaces, lang };
+  const context = { namespaces, lang };
+  if (declared.size >= MOST_DECLARED) declared.clear();
+  if (key.length <= LONGEST_SHARED && (lang?.length ?? 0) <= LONGEST_SHARED) declared.set(key, context);
+  return context;
+}
+
+function declares(tag: StartTag, { namespaces, lang }: Context): boolean {
+  if (tag.lang !== lang || tag.declarations !== namespaces.size) return false;
+  for (let i = 0; i < tag.declarations; i++) {
+    if (namespaces.get(tag.declaredPrefix(i)) !== tag.declaredNamespace(i)) return false;
+  }
+  return true;
 }
 
 /** UTF-16 units of the namespaces that a root hands to its children. */
@@ -95,9 +107,9 @@ export function rootTag(tag: StartTag, limits: XmlLimits): RootTag {
     const ns = tag.namespaceOf(i);
     attributes.set(ns === '' ? tag.nameOf(i) : `{${ns}}${tag.localNameOf(i)}`, tag.valueOf(i));
   }
-  const declared = declarationsOf(tag);
-  const isLang = (declared.lang?.length ?? 0) <= MAX_LANG;
-  const context = isLang ? declared : { namespaces: declared.namespaces, lang: undefined };
+  const own = declarationsOf(tag);
+  const isLang = (own.lang?.length ?? 0) <= MAX_LANG;
+  const context = isLang ? own : { namespaces: own.namespaces, lang: undefined };
   return { name: tag.localName, ns: tag.ns, attributes, context };
 }
 

@@ -1,21 +1,17 @@
 import { XmlError, type XmlLimits } from './limits.ts';
-import { Scanner, type ScannerHandlers, type ScannerShape } from './scanner.ts';
-
-/** Whole documents are read one after the other, so that one scanner does for all of them. */
-let idle: Scanner | undefined;
+import type { ScannerHandlers, ScannerShape } from './scanner.ts';
+import { borrowScanner, returnScanner } from './scanners.ts';
 
 /** Scans a whole document. Throws `XmlError`, and what the handlers throw. */
 export function scanWhole(bytes: Uint8Array, shape: ScannerShape, limits: XmlLimits, handlers: ScannerHandlers): void {
-  const scanner = idle ?? new Scanner();
-  idle = undefined;
+  const scanner = borrowScanner();
   try {
     scanner.reset(handlers, shape, limits);
     scanner.source.take(bytes);
     scanner.scan();
     if (!scanner.isComplete) throw new XmlError('not-well-formed', 'unexpected end');
   } finally {
-    scanner.reset();
-    idle = scanner;
+    returnScanner(scanner);
   }
 }
 

@@ -15,8 +15,8 @@ export class TestClock implements Clock {
   }
 
   /** At once: a test looks at each step. */
-  soon(run: () => void): void {
-    run();
+  soon<T>(run: (of: T) => void, of: T): void {
+    run(of);
   }
 
   /** Timers that have neither fired nor been cancelled: a closed thing leaves none. */
