@@ -25,8 +25,8 @@ export class Activity {
   readonly #settings: ActivitySettings;
   readonly #isPolling: boolean;
   readonly #clock: Clock;
-  readonly #bucket: TokenBucket;
-  readonly #repeats: TokenBucket;
+  #bucket: TokenBucket | undefined;
+  #repeats: TokenBucket | undefined;
   #lastRequest = -Infinity;
   #lastWasEmpty = false;
   #lastAnswerWasEmpty = false;
@@ -35,11 +35,6 @@ export class Activity {
     this.#settings = settings;
     this.#isPolling = isPolling;
     this.#clock = clock;
-    this.#repeats = new TokenBucket(REPEATS.burst, REPEATS.perSecond, clock);
-    const perSecond = 1 / Math.max(settings.pollingSeconds, 1e-3);
-    this.#bucket = isPolling
-      ? new TokenBucket(POLLING.burst, perSecond, clock)
-      : new TokenBucket(HOLDING.burst, HOLDING.perSecond, clock);
   }
 
   /** A new request, in rid order; repeats do not count. False where the client is overactive. */
@@ -52,11 +47,20 @@ export class Activity {
     this.#lastWasEmpty = isEmpty;
     if (this.#settings.pollingSeconds === 0 || !isSoon) return true;
     if (!(this.#isPolling ? isPointless : isTooMany)) return true;
-    return this.#settings.overactivity === 'rate' && this.#bucket.take();
+    return this.#settings.overactivity === 'rate' && this.#takeToken();
+  }
+
+  /** Of a bucket that most clients never need. */
+  #takeToken(): boolean {
+    const perSecond = 1 / Math.max(this.#settings.pollingSeconds, 1e-3);
+    const { burst } = this.#isPolling ? POLLING : HOLDING;
+    this.#bucket ??= new TokenBucket(burst, this.#isPolling ? perSecond : HOLDING.perSecond, this.#clock);
+    return this.#bucket.take();
   }
 
   /** A request came again. False where it does too often. */
   repeat(): boolean {
+    this.#repeats ??= new TokenBucket(REPEATS.burst, REPEATS.perSecond, this.#clock);
     return this.#repeats.take();
   }
 

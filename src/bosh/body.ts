@@ -157,13 +157,17 @@ export function encodeBody(values: BodyValues, payload: readonly Stanza[]): stri
 
 function renderHead(values: BodyValues, payload: readonly Stanza[]): string {
   let head = `<body xmlns='${NS.httpbind}'`;
-  if (payload.some(({ ns }) => ns === NS.streams)) head += ` xmlns:stream='${NS.streams}'`;
+  if (payload.some(isOfStream)) head += ` xmlns:stream='${NS.streams}'`;
   if (values !== NO_VALUES) {
-    const usesXbosh = Object.entries(values).some(([name, value]) => value !== undefined && name.startsWith('xmpp:'));
-    if (usesXbosh) head += ` xmlns:xmpp='${NS.xbosh}'`;
-    head += attributes(values);
+    const own = attributes(values);
+    if (own.includes(' xmpp:')) head += ` xmlns:xmpp='${NS.xbosh}'`;
+    head += own;
   }
   return head;
+}
+
+function isOfStream({ ns }: Stanza): boolean {
+  return ns === NS.streams;
 }
 
 /** A body that ends the session on a condition (XEP-0124 §17.2). */

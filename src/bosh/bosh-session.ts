@@ -11,11 +11,11 @@ import { Activity } from './activity.ts';
 import { NO_VALUES, isEmptyRequest, legacyStatus, renderBody, renderTerminate, type BodyRequest } from './body.ts';
 import { announced, type Agreement } from './creation.ts';
 import { Deliveries } from './deliveries.ts';
-import { nextAnswer, nextDeadline, type EndKind } from './holder.ts';
-import { NOTHING, Pending, giveAnswer, type Exchange, type PastAnswer } from './pending.ts';
+import { aliveOf, isAlive, nextAnswer, nextDeadline, type EndKind } from './holder.ts';
+import { NOTHING, Pending, giveAnswer, type Exchange, type PastAnswer, type PendingOwner } from './pending.ts';
 import type { LastWords } from './last-words.ts';
 import { Repeats } from './repeats.ts';
-import { RequestHandler } from './request-handler.ts';
+import { RequestHandler, type Effect } from './request-handler.ts';
 import type { BoshSessionSettings } from './settings.ts';
 import { RidWindow } from './window.ts';
 
@@ -28,7 +28,7 @@ export interface BoshContext extends GatewayContext {
 const GAP_MS = 3000;
 
 /** One BOSH session: does what the window and the holder decide (XEP-0124, XEP-0206). */
-export class BoshSession implements SessionOwner {
+export class BoshSession implements SessionOwner, PendingOwner {
   readonly id = randomId();
   readonly #agreement: Agreement;
   readonly #context: BoshContext;
@@ -46,7 +46,8 @@ export class BoshSession implements SessionOwner {
   #report: Report | undefined;
   #isPausing = false;
   #isGathering = false;
-  readonly #fullStreams = new Set<Stream>();
+  /** Undefined where there was none yet. */
+  #fullStreams: Set<Stream> | undefined;
   #end: { readonly by: EndKind; readonly end: StreamEnd | undefined } | undefined;
   #isOver = false;
   /** When something is to be answered though nothing happens. */
@@ -131,19 +132,22 @@ export class BoshSession implements SessionOwner {
   }
 
   #pending(request: BodyRequest, exchange: Exchange, waitSeconds: number): Pending {
-    return new Pending(request, exchange, this.#context.clock.now() + waitSeconds * 1000, () => this.#settle());
+    return new Pending(request, exchange, this.#context.clock.now() + waitSeconds * 1000, this);
+  }
+
+  onConnectionLost(): void {
+    this.#settle();
   }
 
   #accept(first: Pending | undefined): void {
-    for (let next = first; next !== undefined; next = this.#window.unpark()) {
-      const pending = next;
+    for (let pending = first; pending !== undefined; pending = this.#window.unpark()) {
       const { request, exchange } = pending;
       this.#window.accept(pending.rid);
       this.#watchActivity(request, exchange);
       if (this.#isOver) return;
       this.#repeats.carries(pending);
       this.#held.push(pending);
-      if (this.#end === undefined) this.#perform(exchange, () => this.#process(pending));
+      if (this.#end === undefined) this.#process(pending);
       if (this.#isOver) return;
     }
   }
@@ -159,7 +163,14 @@ export class BoshSession implements SessionOwner {
   #process(pending: Pending): void {
     this.#isPausing = false;
     this.#inactivitySeconds = this.#agreement.inactivity;
-    const { pause, end } = this.#handler.perform(pending);
+    try {
+      this.#take(pending, this.#handler.perform(pending));
+    } catch (error) {
+      this.fail(codeOf(error), reasonOf(error), pending.exchange);
+    }
+  }
+
+  #take(pending: Pending, { pause, end }: Effect): void {
     if (pending.isOpening) pending.deadline = this.#context.clock.now() + this.#openingWait() * 1000;
     this.#isPausing = pause !== undefined;
     // A pause of 0 answers all requests and changes no timer (BOSH-PAUSE-09).
@@ -170,8 +181,7 @@ export class BoshSession implements SessionOwner {
   /** Too many requests for nothing end the session; until the client has logged in it has to ask (BOSH-POLL-05). */
   #watchActivity(request: BodyRequest, exchange: Exchange | undefined): void {
     if (!this.#session.isAuthenticated) return;
-    const alive = this.#held.filter(({ isAlive }) => isAlive).length;
-    const isFine = this.#activity.request(isEmptyRequest(request), alive + 1 >= this.#agreement.requests);
+    const isFine = this.#activity.request(isEmptyRequest(request), aliveOf(this.#held) + 1 >= this.#agreement.requests);
     if (!isFine) this.fail('policy-violation', 'overactive', exchange);
   }
 
@@ -197,9 +207,9 @@ export class BoshSession implements SessionOwner {
   }
 
   #next() {
-    if (this.#repeats.isInDoubt()) return undefined;
+    if (this.#held.length === 0 || this.#repeats.isInDoubt()) return undefined;
     const { hold, polling } = this.#agreement;
-    const oldest = this.#held.find(({ isAlive }) => isAlive);
+    const oldest = this.#held.find(isAlive);
     return nextAnswer({
       held: this.#held,
       hold,
@@ -207,7 +217,7 @@ export class BoshSession implements SessionOwner {
       hasPayload: oldest?.refusal !== undefined || this.#deliveries.hasFor(oldest?.opens),
       isReporting: this.#report !== undefined,
       isPausing: this.#isPausing,
-      serverIsFull: this.#fullStreams.size > 0,
+      serverIsFull: (this.#fullStreams?.size ?? 0) > 0,
       end: this.#end?.by,
       now: this.#context.clock.now(),
     });
@@ -216,15 +226,13 @@ export class BoshSession implements SessionOwner {
   #answer(held: Pending, withPayload: boolean): void {
     const { rid, opens, refusal, request } = held;
     const exchange = held.detach();
-    const asked = {
-      at: this.#context.clock.now(),
-      key: this.#agreement.newKey === undefined ? undefined : request.attributes.get('key'),
-      wasEmpty: isEmptyRequest(request),
-      wasStranger: held.isStranger,
-    };
+    const at = this.#context.clock.now();
+    const key = this.#agreement.newKey === undefined ? undefined : request.attributes.get('key');
+    const wasEmpty = isEmptyRequest(request);
+    const wasStranger = held.isStranger;
     if (exchange === undefined) {
       // A dead connection is passed over empty, and what was to be told waits for a living one.
-      this.#window.answered(rid, { ...NOTHING, ...asked }, 0);
+      this.#window.answered(rid, { ...NOTHING, at, key, wasEmpty, wasStranger }, 0);
       return;
     }
     const isCreation = rid === this.#creationRid;
@@ -237,7 +245,7 @@ export class BoshSession implements SessionOwner {
     this.#report = undefined;
     let bytes = 0;
     for (const stanza of payload) bytes += stanza.bytes;
-    const answer: PastAnswer = { ...asked, values, payload, stream, times: 0, isLost: false };
+    const answer: PastAnswer = { at, key, wasEmpty, wasStranger, values, payload, stream, times: 0, isLost: false };
     const isKept = this.#window.answered(rid, answer, bytes, held.isBare);
     this.#activity.answered(payload.length > 0);
     this.#repeats.answered();
@@ -266,7 +274,7 @@ export class BoshSession implements SessionOwner {
       this.#gap = undefined;
     } else this.#gap ??= clock.after(GAP_MS, () => this.#skipGap());
     // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
-    if (this.#held.some(({ isAlive }) => isAlive)) this.#inactivity.set(undefined);
+    if (this.#held.some(isAlive)) this.#inactivity.set(undefined);
     else if (this.#inactivitySeconds > 0 && !this.#inactivity.isSet) {
       this.#inactivity.set(clock.now() + this.#inactivitySeconds * 1000);
     }
@@ -305,9 +313,9 @@ export class BoshSession implements SessionOwner {
   #sayLast(exchange: Exchange | undefined, body: string, code: ErrorCode | undefined): void {
     const { content: contentType, wait } = this.#agreement;
     const farewell = { body, contentType, status: this.#status(code) };
-    const keep = (): void => this.#context.lastWords.keep(this.id, farewell, wait);
-    if (exchange === undefined) keep();
-    exchange?.onLost(keep);
+    const onLost = (): void => this.#context.lastWords.keep(this.id, farewell, wait);
+    if (exchange === undefined) onLost();
+    exchange?.tellLoss({ onLost });
     this.#reply(exchange, body, code);
   }
 
@@ -354,13 +362,13 @@ export class BoshSession implements SessionOwner {
   }
 
   onFlow(full: boolean, stream: Stream): void {
-    if (full) this.#fullStreams.add(stream);
-    else if (this.#fullStreams.delete(stream)) this.#settle();
+    if (full) (this.#fullStreams ??= new Set()).add(stream);
+    else if (this.#fullStreams?.delete(stream) === true) this.#settle();
   }
 
   /** The last stream takes the session with it; another one ends alone (XEP-0124 §16.6). */
   onEnd(end: StreamEnd | undefined, stream: Stream): void {
-    this.#fullStreams.delete(stream);
+    this.#fullStreams?.delete(stream);
     if (!this.#session.streams.has(stream.name)) return;
     const others = [...this.#session.streams.values()].filter((other) => other !== stream && !other.isOver);
     if (others.length > 0) this.#deliveries.end(stream, end);

@@ -17,10 +17,10 @@ export interface Delivery {
 export class Deliveries {
   /** The one that was served longest ago comes first. */
   readonly #turns: Stream[] = [];
-  /** Said in the first answer after it is known (§7.2). */
-  readonly #headers = new Map<Stream, StreamHeader>();
-  readonly #known = new Set<Stream>();
-  readonly #ends = new Map<Stream, StreamEnd | undefined>();
+  /** Said in the first answer after it is known (§7.2); undefined once it is said. */
+  readonly #headers = new Map<Stream, StreamHeader | undefined>();
+  /** Undefined where there is none, as nearly always. */
+  #ends: Map<Stream, StreamEnd | undefined> | undefined;
   readonly #isNaming: boolean;
   #isMany = false;
 
@@ -37,20 +37,18 @@ export class Deliveries {
   remove(stream: Stream): void {
     const index = this.#turns.indexOf(stream);
     if (index >= 0) this.#turns.splice(index, 1);
-    this.#headers.delete(stream);
-    this.#ends.delete(stream);
+    this.#headers.set(stream, undefined);
+    this.#ends?.delete(stream);
   }
 
   /** The first header of a stream is told to the client; those after restarts are not. */
   announce(stream: Stream, header: StreamHeader): void {
-    if (this.#known.has(stream)) return;
-    this.#known.add(stream);
-    this.#headers.set(stream, header);
+    if (!this.#headers.has(stream)) this.#headers.set(stream, header);
   }
 
   /** The server ended this stream, and the session goes on without it (§16.6). */
   end(stream: Stream, end: StreamEnd | undefined): void {
-    this.#ends.set(stream, end);
+    (this.#ends ??= new Map()).set(stream, end);
   }
 
   /** True where there is something to carry: of any stream, or of that one which the request opens. */
@@ -59,7 +57,7 @@ export class Deliveries {
   }
 
   #has(stream: Stream): boolean {
-    return !stream.outbox.isEmpty || (this.#ends.size > 0 && this.#ends.has(stream));
+    return !stream.outbox.isEmpty || this.#ends?.has(stream) === true;
   }
 
   /** Takes what the next answer carries: up to `maxBytes` of one stream, or nothing where `maxBytes` is 0. */
@@ -75,7 +73,7 @@ export class Deliveries {
         ? NO_VALUES
         : { stream: name, from: header?.from, authid: header?.id, 'xmpp:version': header?.version };
     if (stream === undefined) return { values, payload, stream, ended: undefined };
-    if (maxBytes > 0 && payload.length === 0 && this.#ends.has(stream)) return this.#farewell(stream);
+    if (maxBytes > 0 && payload.length === 0 && this.#ends?.has(stream) === true) return this.#farewell(stream);
     if (this.#turns.length > 1 && this.#turns.includes(stream)) {
       this.#turns.splice(this.#turns.indexOf(stream), 1);
       this.#turns.push(stream);
@@ -84,15 +82,14 @@ export class Deliveries {
   }
 
   #takeHeader(stream: Stream | undefined): StreamHeader | undefined {
-    if (stream === undefined || this.#headers.size === 0) return undefined;
-    const header = this.#headers.get(stream);
-    this.#headers.delete(stream);
+    const header = stream === undefined ? undefined : this.#headers.get(stream);
+    if (stream !== undefined && header !== undefined) this.#headers.set(stream, undefined);
     return header;
   }
 
   /** A terminal condition with a stream's name ends that stream alone (§16.6). */
   #farewell(stream: Stream): Delivery {
-    const end = this.#ends.get(stream);
+    const end = this.#ends?.get(stream);
     this.remove(stream);
     const condition = ERRORS[end?.code ?? 'upstream-closed'].bosh;
     const payload = end?.error === undefined ? [] : [end.error];

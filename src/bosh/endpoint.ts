@@ -94,13 +94,15 @@ export class BoshEndpoint {
       respondAndClose(response, 403, 'This origin is not allowed.');
       return;
     }
-    readBody(request, this.#settings, (body) => {
-      if (typeof body === 'string') {
-        this.#origins.mark(request, response);
-        this.#refuseBody(body, response);
-      } else this.#receive(body, request, this.#exchange(request, response));
-    });
+    readBody(request, this.#settings, this.#posted, response);
   }
+
+  readonly #posted = (body: BodyResult, request: IncomingMessage, response: ServerResponse): void => {
+    if (typeof body === 'string') {
+      this.#origins.mark(request, response);
+      this.#refuseBody(body, response);
+    } else this.#receive(body, request, this.#exchange(request, response));
+  };
 
   #exchange(request: IncomingMessage, response: ServerResponse, callback?: string): HttpExchange {
     return new HttpExchange(request, response, this.#settings, this.#origins.fields(request), callback);

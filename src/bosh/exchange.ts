@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { acceptedCoding, encode } from '../http/content-coding.ts';
 import { respond, type Fields } from '../http/respond.ts';
-import type { Exchange } from './pending.ts';
+import type { Exchange, ExchangeOwner } from './pending.ts';
 import { SCRIPT_TYPE, renderScript } from './script.ts';
 
 export interface ExchangeSettings {
@@ -9,15 +9,21 @@ export interface ExchangeSettings {
   readonly compressAboveBytes: number;
 }
 
+/** On the response itself: a listener that is a closure costs more, and there is one for each request. */
+const exchangeOf = Symbol('exchange');
+
+interface Carrying extends ServerResponse {
+  [exchangeOf]?: HttpExchange;
+}
+
 /** One HTTP request and its answer. */
 export class HttpExchange implements Exchange {
   readonly connection: object;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #response: Carrying;
   readonly #settings: ExchangeSettings;
   readonly #fields: Fields;
   readonly #callback: string | undefined;
-  #lost: (() => void) | undefined;
+  #owner: ExchangeOwner | undefined;
 
   /** `fields`: of every answer. `callback`: the answer is a script that calls it. */
   constructor(
@@ -28,7 +34,6 @@ export class HttpExchange implements Exchange {
     callback?: string,
   ) {
     this.connection = request.socket;
-    this.#request = request;
     this.#response = response;
     this.#settings = settings;
     this.#fields = fields;
@@ -47,28 +52,41 @@ export class HttpExchange implements Exchange {
     this.#respond(503, 'text/plain; charset=utf-8', `${text}\n`, ['Retry-After', '5']);
   }
 
-  onLost(lost: () => void): void {
-    if (this.#response.destroyed) {
-      lost();
+  tellLoss(owner: ExchangeOwner): void {
+    const response = this.#response;
+    if (response.destroyed) {
+      owner.onLost(this);
       return;
     }
-    if (this.#lost === undefined) this.#response.on('close', () => this.#response.writableFinished || this.#lost?.());
-    this.#lost = lost;
+    if (this.#owner === undefined) {
+      response[exchangeOf] = this;
+      response.on('close', closed);
+    }
+    this.#owner = owner;
+  }
+
+  /** For the response alone. */
+  closed(): void {
+    if (!this.#response.writableFinished) this.#owner?.onLost(this);
   }
 
   #send(status: number, contentType: string, body: string | Buffer): void {
     const { compression, compressAboveBytes } = this.#settings;
     const vary = compression ? VARY : NO_FIELDS;
     const isLong = compression && Buffer.byteLength(body) > compressAboveBytes;
-    const coding = isLong ? acceptedCoding(this.#request.headers['accept-encoding']) : undefined;
+    const coding = isLong ? acceptedCoding(this.#response.req.headers['accept-encoding']) : undefined;
     if (coding === undefined) this.#respond(status, contentType, body, vary);
     else this.#respond(status, contentType, encode(body, coding), [...vary, 'Content-Encoding', coding]);
   }
 
   #respond(status: number, contentType: string, body: string | Buffer, more: Fields): void {
-    respond(this.#response, status, contentType, body, 'no-store', [...this.#fields, ...more]);
+    respond(this.#response, status, contentType, body, 'no-store', this.#fields, more);
   }
 }
 
 const NO_FIELDS: Fields = [];
 const VARY: Fields = ['Vary', 'Accept-Encoding'];
+
+function closed(this: Carrying): void {
+  this[exchangeOf]?.closed();
+}

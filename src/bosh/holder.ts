@@ -47,8 +47,7 @@ export interface Answer {
 export function nextAnswer(state: Holding): Answer | undefined {
   const { held, hasPayload } = state;
   const oldest = held[0];
-  let alive = 0;
-  for (const { isAlive } of held) if (isAlive) alive++;
+  const alive = aliveOf(held);
   if (oldest === undefined || alive === 0) return undefined;
   const { rid } = oldest;
   // The client went on to a higher rid: it will not ask for this one again, and if it does, it was empty (BOSH-BRK-06).
@@ -68,6 +67,16 @@ export function nextAnswer(state: Holding): Answer | undefined {
   if (alive > state.hold && !oldest.isOpening && !state.serverIsFull) return nothing;
   // A younger one's time may be up first: it cannot be answered before this one.
   return held.some(({ isAlive, deadline }) => isAlive && deadline <= state.now) ? nothing : undefined;
+}
+
+export function isAlive(request: HeldRequest): boolean {
+  return request.isAlive;
+}
+
+export function aliveOf(held: readonly HeldRequest[]): number {
+  let alive = 0;
+  for (const request of held) if (request.isAlive) alive++;
+  return alive;
 }
 
 /** When `nextAnswer` has to be asked again though nothing happens; `earliest`, or undefined, where nothing is held. */

@@ -9,12 +9,23 @@ export interface Exchange {
   readonly connection: object;
   /** Answers with HTTP 200 unless another status is given. Called once. */
   answer(body: string | Buffer, contentType: string, status?: number): void;
-  /** `lost` is called where the connection dies first: before an answer, or before it was written out. The last one given counts. */
-  onLost(lost: () => void): void;
+  /** To be told where the connection dies first: before an answer, or before it was written out. The last one counts. */
+  tellLoss(owner: ExchangeOwner): void;
+}
+
+/** Who waits for the answer, or gave it. */
+export interface ExchangeOwner {
+  onLost(exchange: Exchange): void;
+}
+
+/** Whose request it is. */
+export interface PendingOwner {
+  /** The client's connection died; the request stays open for a repeat. */
+  onConnectionLost(): void;
 }
 
 /** A request in the window: parked before its turn, held after it. */
-export class Pending implements HeldRequest {
+export class Pending implements HeldRequest, ExchangeOwner {
   readonly rid: number;
   request: BodyRequest;
   deadline: number;
@@ -27,14 +38,13 @@ export class Pending implements HeldRequest {
   /** A duplicated tab sent it, and was told that it has no session. */
   isCopy = false;
   #exchange: Exchange | undefined;
-  readonly #onLost: () => void;
+  readonly #owner: PendingOwner;
 
-  /** `onLost`: the client's connection died; the request stays open for a repeat. */
-  constructor(request: BodyRequest, exchange: Exchange, deadline: number, onLost: () => void) {
+  constructor(request: BodyRequest, exchange: Exchange, deadline: number, owner: PendingOwner) {
     this.rid = request.rid;
     this.request = request;
     this.deadline = deadline;
-    this.#onLost = onLost;
+    this.#owner = owner;
     this.attach(exchange);
   }
 
@@ -57,11 +67,13 @@ export class Pending implements HeldRequest {
   /** The connection on which the answer is awaited from now on. */
   attach(exchange: Exchange): void {
     this.#exchange = exchange;
-    exchange.onLost(() => {
-      if (this.#exchange !== exchange) return;
-      this.#exchange = undefined;
-      this.#onLost();
-    });
+    exchange.tellLoss(this);
+  }
+
+  onLost(exchange: Exchange): void {
+    if (this.#exchange !== exchange) return;
+    this.#exchange = undefined;
+    this.#owner.onConnectionLost();
   }
 
   /** Takes the connection away, to be answered by the caller. */
@@ -110,13 +122,25 @@ export const NOTHING = {
   isLost: false,
 } satisfies Partial<PastAnswer>;
 
+/** An answer that is on its way for the so many-th time. */
+class Given implements ExchangeOwner {
+  readonly #answer: PastAnswer;
+  readonly #time: number;
+
+  constructor(answer: PastAnswer, time: number) {
+    this.#answer = answer;
+    this.#time = time;
+  }
+
+  onLost(): void {
+    // A client that asked again elsewhere has given up this connection.
+    if (this.#answer.times === this.#time) this.#answer.isLost = true;
+  }
+}
+
 /** Answers with it, at first or again: the same bytes each time. */
 export function giveAnswer(answer: PastAnswer, exchange: Exchange, contentType: string): void {
   answer.isLost = false;
-  const time = ++answer.times;
-  exchange.onLost(() => {
-    // A client that asked again elsewhere has given up this connection.
-    if (answer.times === time) answer.isLost = true;
-  });
+  exchange.tellLoss(new Given(answer, ++answer.times));
   exchange.answer(encodeBody(answer.values, answer.payload), contentType);
 }

@@ -4,6 +4,7 @@ import type { Stanza } from '../core/ports.ts';
 import type { Activity } from './activity.ts';
 import { isEmptyRequest, renderTerminate, type BodyRequest } from './body.ts';
 import type { Agreement } from './creation.ts';
+import { isAlive } from './holder.ts';
 import { isSameKey } from './keys.ts';
 import { NOTHING, giveAnswer, type Exchange, type Pending, type PastAnswer } from './pending.ts';
 import { TabWatch, compare, type Stranger } from './tab-watch.ts';
@@ -65,7 +66,7 @@ export class Repeats {
       this.release();
       return false;
     }
-    const isCrowded = this.#holdsOne && this.#owner.held.some(({ isAlive }) => isAlive);
+    const isCrowded = this.#holdsOne && this.#owner.held.some(isAlive);
     const copy = this.#tabs.comes(request.rid, isEmptyRequest(request), isCrowded, this.#clock.now());
     if (copy === 'held') this.#disownHeld(this.#find(request.rid - 1));
     if (copy === 'coming') this.#disown(exchange);
@@ -177,7 +178,7 @@ export class Repeats {
       return;
     }
     if (copy === 'held' && !past.wasSkipped) {
-      const held = this.#owner.held.filter(({ isAlive }) => isAlive);
+      const held = this.#owner.held.filter(isAlive);
       for (const one of held) this.#disownHeld(one);
       if (held.length === 0) this.#tabs.leavesBehind(rid);
     }
@@ -204,7 +205,7 @@ export class Repeats {
 
   /** Outside the window. A rid of long ago, while a request is held, is a duplicated tab's: the first tab lives on. */
   refuse(rid: number, exchange: Exchange): void {
-    if (rid <= this.#window.last && this.#owner.held.some(({ isAlive }) => isAlive)) this.#disown(exchange);
+    if (rid <= this.#window.last && this.#owner.held.some(isAlive)) this.#disown(exchange);
     else this.#owner.fail('item-not-found', 'rid outside the window', exchange);
   }
 
@@ -231,8 +232,8 @@ export class Repeats {
   hasIdleGap(): boolean {
     const parked = this.#window.allParked();
     if (parked.length === 0 || this.#agreement.newKey !== undefined || !this.#holdsOne) return false;
-    if (this.#owner.held.some(({ isAlive }) => isAlive)) return false;
-    return parked.every(({ isAlive, request }) => isAlive && isEmptyRequest(request));
+    if (this.#owner.held.some(isAlive)) return false;
+    return parked.every((pending) => pending.isAlive && isEmptyRequest(pending.request));
   }
 
   /** Goes on after the gap. What comes late for one of its rids is still forwarded. */

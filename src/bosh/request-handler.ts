@@ -30,7 +30,7 @@ export class RequestHandler {
   readonly #maxStreams: number;
   readonly #keys: KeyChain | undefined;
   /** Streams that are over: payload for them may still be on its way (XEP-0124 §16.4). */
-  readonly #closed = new Set<string>();
+  #closed: Set<string> | undefined;
   #saysToAlways = false;
 
   constructor(session: Session, deliveries: Deliveries, agreement: Agreement, maxStreams: number) {
@@ -55,7 +55,7 @@ export class RequestHandler {
 
   /** A stream is over, and the session goes on without it. */
   end(stream: Stream): void {
-    this.#closed.add(stream.name);
+    (this.#closed ??= new Set()).add(stream.name);
     this.#deliveries.remove(stream);
     this.#session.endStream(stream);
   }
@@ -74,7 +74,7 @@ export class RequestHandler {
     const name = attributes.get('stream');
     const stream = name === undefined ? undefined : this.#session.streams.get(name);
     if (name !== undefined && stream === undefined) {
-      if (!this.#closed.has(name)) throw new GatewayError('item-not-found', 'no such stream');
+      if (this.#closed?.has(name) !== true) throw new GatewayError('item-not-found', 'no such stream');
       return NO_EFFECT;
     }
     const targets = stream === undefined ? [...this.#session.streams.values()] : [stream];
@@ -94,7 +94,7 @@ export class RequestHandler {
   /** True where the client reports a stream error: that ends its stream (RFC 6120 §4.9.1.1). */
   forward(payload: readonly Stanza[], targets: readonly Stream[]): boolean {
     if (payload.length === 0) return false;
-    const error = payload.findIndex(({ ns }) => ns === NS.streams);
+    const error = payload.findIndex(isOfStream);
     const stanzas = error < 0 ? payload : payload.slice(0, error);
     // Without a stream's name, to all of them (§16.4).
     for (const stream of targets) this.#session.send(stanzas, stream);
@@ -102,7 +102,7 @@ export class RequestHandler {
   }
 
   #reportedError(payload: readonly Stanza[]): StreamEnd | undefined {
-    const error = payload.find(({ ns }) => ns === NS.streams);
+    const error = payload.find(isOfStream);
     return error === undefined ? undefined : { code: 'stream-error', error };
   }
 
@@ -158,4 +158,8 @@ export class RequestHandler {
     this.#session.restart(given, stream);
     return NO_EFFECT;
   }
+}
+
+function isOfStream({ ns }: Stanza): boolean {
+  return ns === NS.streams;
 }

@@ -37,7 +37,10 @@ export class Deadline {
   #due(): void {
     this.#firesAt = Infinity;
     const at = this.#at;
-    if (at === undefined) return;
+    if (at === undefined) {
+      this.#timer = undefined;
+      return;
+    }
     if (at > this.#clock.now()) {
       this.#fireAt(at);
       return;

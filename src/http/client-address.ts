@@ -26,9 +26,11 @@ export interface Security {
   readonly certificate: string | undefined;
 }
 
+const INSECURE: Security = { isSecure: false, certificate: undefined };
+
 /** Only TLS of the gateway's own counts: no header is believed. */
 export function securityOf({ socket }: IncomingMessage): Security {
-  if (!(socket instanceof TLSSocket)) return { isSecure: false, certificate: undefined };
+  if (!(socket instanceof TLSSocket)) return INSECURE;
   // Without a certificate of the client this is an empty object.
   const certificate = socket.getPeerCertificate() as Partial<PeerCertificate>;
   return { isSecure: true, certificate: certificate.fingerprint256 };

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { codingOf, decode } from './content-coding.ts';
+import { codingOf, decode, type Coding } from './content-coding.ts';
 import { rawField } from './fields.ts';
 
 /**
@@ -16,41 +16,79 @@ export interface BodySettings {
 }
 
 /**
- * Reads a whole request body. Calls `done` once, or never where the client goes away before: nobody is left to answer then, and
+ * Reads a whole request body. Calls `done` once, with `of`, or never where the client goes away before: nobody is left to answer then, and
  * nothing is acted on before the last byte is in (H-11).
  */
-export function readBody(request: IncomingMessage, settings: BodySettings, done: (result: BodyResult) => void): void {
+export function readBody<T>(request: IncomingMessage, settings: BodySettings, done: BodyDone<T>, of: T): void {
   const { maxBodyBytes: maxBytes, compression } = settings;
   const isCoded = rawField(request, 'content-encoding') !== undefined;
   const coding = isCoded ? codingOf(request.headers['content-encoding']) : 'identity';
   if (coding === undefined || (coding !== 'identity' && !compression)) {
-    done('coding');
+    done('coding', request, of);
     return;
   }
   // HTTP's parser lets no second one pass, and nothing but digits.
   if (Number(rawField(request, 'content-length') ?? 0) > maxBytes) {
-    done('too-large');
+    done('too-large', request, of);
     return;
   }
+  const reading: Reading = request;
+  reading[bodyOf] = new Body(maxBytes, coding, done as BodyDone<unknown>, of);
+  request.on('data', take).on('end', end);
+}
+
+/** What is done with a body; `of` is what `readBody` was given. */
+export type BodyDone<T> = (result: BodyResult, request: IncomingMessage, of: T) => void;
+
+/** On the request itself: listeners that are closures cost more, and there are two for each request. */
+const bodyOf = Symbol('body');
+
+interface Reading extends IncomingMessage {
+  [bodyOf]?: Body | undefined;
+}
+
+/** A body that is being read. */
+class Body {
+  readonly maxBytes: number;
+  readonly coding: Coding | 'identity';
+  readonly done: BodyDone<unknown>;
+  readonly of: unknown;
   /** Nearly all bodies come in one piece. */
-  let first: Buffer | undefined;
-  let more: Buffer[] | undefined;
-  let size = 0;
-  request.on('data', (chunk: Buffer) => {
-    size += chunk.byteLength;
-    if (size > maxBytes) {
-      request.pause();
-      request.removeAllListeners('data').removeAllListeners('end');
-      first = more = undefined;
-      done('too-large');
-    } else if (first === undefined) first = chunk;
-    else (more ??= [first]).push(chunk);
-  });
-  request.on('end', () => {
-    const whole = more === undefined ? (first ?? NOTHING) : Buffer.concat(more, size);
-    first = more = undefined;
-    done(coding === 'identity' ? whole : decode(whole, coding, maxBytes));
-  });
+  first: Buffer | undefined;
+  more: Buffer[] | undefined;
+  size = 0;
+
+  constructor(maxBytes: number, coding: Coding | 'identity', done: BodyDone<unknown>, of: unknown) {
+    this.maxBytes = maxBytes;
+    this.coding = coding;
+    this.done = done;
+    this.of = of;
+  }
+
+  get whole(): Buffer {
+    return this.more === undefined ? (this.first ?? NOTHING) : Buffer.concat(this.more, this.size);
+  }
+}
+
+function take(this: Reading, chunk: Buffer): void {
+  const body = this[bodyOf];
+  if (body === undefined) return;
+  body.size += chunk.byteLength;
+  if (body.size > body.maxBytes) {
+    this.pause();
+    this[bodyOf] = undefined;
+    body.done('too-large', this, body.of);
+  } else if (body.first === undefined) body.first = chunk;
+  else (body.more ??= [body.first]).push(chunk);
+}
+
+function end(this: Reading): void {
+  const body = this[bodyOf];
+  if (body === undefined) return;
+  // Held requests wait long, and need nothing of it.
+  this[bodyOf] = undefined;
+  const { whole, coding, maxBytes, done, of } = body;
+  done(coding === 'identity' ? whole : decode(whole, coding, maxBytes), this, of);
 }
 
 const NOTHING = Buffer.alloc(0);

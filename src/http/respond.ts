@@ -17,11 +17,15 @@ export function respond(
   body: string | Buffer,
   cacheControl = 'no-store',
   more = NO_FIELDS,
+  others = NO_FIELDS,
 ): void {
   const bytes = Buffer.byteLength(body);
   const fields = ['Content-Type', contentType, 'Content-Length', String(bytes), 'X-Content-Type-Options', 'nosniff'];
+  fields.push('Cache-Control', cacheControl);
+  for (const text of more) fields.push(text);
+  for (const text of others) fields.push(text);
   // All at once: Node checks and keeps each field by itself that is set on the response.
-  response.writeHead(status, [...more, ...fields, 'Cache-Control', cacheControl]);
+  response.writeHead(status, fields);
   // What is all ASCII has the same bytes in Latin-1, and is written without a look at each character.
   if (bytes === body.length) response.end(body, 'latin1');
   else response.end(body);

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/ports.ts';
 import { clientAddress } from '../http/client-address.ts';
-import { readBody } from '../http/read-body.ts';
+import { readBody, type BodyResult } from '../http/read-body.ts';
 import { respond } from '../http/respond.ts';
 import { Callers, type CallerSettings } from './callers.ts';
 import { isFromSite } from './cross-site.ts';
@@ -167,11 +167,12 @@ const TELLS: ReadonlySet<PrebindErrorCode> = new Set(['bad-request', 'token-inva
 function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     request.once('close', () => reject(new PrebindError('bad-request', 'the body was cut off')));
-    readBody(request, MAX_BODY, (body) => {
+    const done = (body: BodyResult): void => {
       if (typeof body !== 'string') resolve(body);
       else if (body === 'too-large') reject(new PrebindError('too-large'));
       else reject(new PrebindError('bad-request', 'the body is coded'));
-    });
+    };
+    readBody(request, MAX_BODY, done, undefined);
   });
 }
 

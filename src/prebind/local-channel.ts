@@ -87,7 +87,7 @@ export class LocalChannel implements Channel {
           resolve(body.toString());
         },
         // Nothing lies between this and the session.
-        onLost() {},
+        tellLoss() {},
       };
       try {
         this.#receive(body, exchange);
@@ -119,7 +119,7 @@ export class LocalChannel implements Channel {
   async end(body: string | undefined): Promise<void> {
     const session = this.#session;
     if (session === undefined || this.#context.registry.get(session.id) !== session) return;
-    if (body !== undefined) this.#receive(body, { connection: this, answer() {}, onLost() {} });
+    if (body !== undefined) this.#receive(body, { connection: this, answer() {}, tellLoss() {} });
     session.destroy();
   }
 

@@ -53,9 +53,13 @@ export class Outbox {
       count++;
       bytes += stanza.bytes;
     }
-    const taken = this.#waiting.splice(0, count);
+    if (count === 0) return [];
+    const all = this.#waiting;
+    const isAll = count === all.length;
+    // The array itself, as a rule: an empty one that was full keeps its memory.
+    if (isAll) this.#waiting = [];
     this.#changed(-bytes);
-    return taken;
+    return isAll ? all : all.splice(0, count);
   }
 
   #changed(bytes: number): void {

@@ -28,8 +28,10 @@ function attributeEscape(character: string): string {
 /** ` name='value'` for each attribute that has a value. */
 export function attributes(values: Readonly<Record<string, string | number | undefined>>): string {
   let out = '';
-  for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined) out += ` ${name}='${escapeAttribute(String(value))}'`;
+  for (const name of Object.keys(values)) {
+    const value = values[name];
+    if (typeof value === 'number') out += ` ${name}='${value}'`;
+    else if (value !== undefined) out += ` ${name}='${escapeAttribute(value)}'`;
   }
   return out;
 }

@@ -4,7 +4,7 @@ import { BoshSession, type BoshContext } from '../../src/bosh/bosh-session.ts';
 import { LastWords } from '../../src/bosh/last-words.ts';
 import type { BoshSessionSettings } from '../../src/bosh/settings.ts';
 import { negotiate } from '../../src/bosh/creation.ts';
-import type { Exchange } from '../../src/bosh/pending.ts';
+import type { Exchange, ExchangeOwner } from '../../src/bosh/pending.ts';
 import { Events } from '../../src/core/events.ts';
 import { silentLogger, type Downstream, type Stanza, type Upstream } from '../../src/core/ports.ts';
 import { Registry } from '../../src/session/registry.ts';
@@ -24,7 +24,7 @@ class Connection implements Exchange {
   isDead = false;
   /** The client asked again elsewhere, and reads no answer here any more; the gateway may notice the end of it late. */
   isGivenUp = false;
-  #lost: (() => void) | undefined;
+  #owner: ExchangeOwner | undefined;
 
   constructor(rid: number, text: string) {
     this.rid = rid;
@@ -37,13 +37,13 @@ class Connection implements Exchange {
     this.answerText = body.toString();
   }
 
-  onLost(lost: () => void): void {
-    this.#lost = lost;
+  tellLoss(owner: ExchangeOwner): void {
+    this.#owner = owner;
   }
 
   kill(): void {
     this.isDead = true;
-    if (!this.isWritten) this.#lost?.();
+    if (!this.isWritten) this.#owner?.onLost(this);
   }
 }
 
