@@ -14,6 +14,7 @@ const BODY =
 const SIZE = 65_536;
 
 const words = 'The quick brown fox jumps over the lazy dog and runs away. ';
+const references = 'and then she said &lt;3 to all of us, so we went home &amp; slept. ';
 const cyrillic = 'Съешь же ещё этих мягких французских булок, да выпей чаю. ';
 const message = (text: string): string =>
   `<message xmlns='jabber:client' to='juliet@example.com/balcony' type='chat' id='8d1f'><body>${text}</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>`;
@@ -25,6 +26,7 @@ const items = Array.from({ length: SIZE / item(100).length }, (_, i) => item(i))
 const STANZAS: Readonly<Record<string, string>> = {
   'chat message, 200 bytes': message('Wherefore art thou, Romeo?'),
   'one text, 64 KiB': message(filled(words, SIZE)),
+  'one text, 64 KiB, with references': message(filled(references, SIZE)),
   'one text, 64 KiB, Cyrillic': message(filled(cyrillic, SIZE)),
   'roster, 64 KiB': `<iq xmlns='jabber:client' type='result' id='r1'><query xmlns='jabber:iq:roster'>${items}</query></iq>`,
 };

@@ -155,6 +155,8 @@ export class BoshLink implements Link {
     if (this.#waiting.length > 0) this.#post(this.#wrap(this.#waiting.splice(0).join('')));
     this.#events.read(body);
     this.#hold();
+    // Some answer the creation before their server has said anything.
+    if (!this.#isSettled && this.#open === 0 && body.endsWith('/>')) this.say('');
   }
 
   #fail(why: string): void {

@@ -20,7 +20,7 @@ export const BYTES = {
   QUESTION: 0x3f,
   CLOSE_BRACKET: 0x5d,
 } as const;
-const { TAB, LF, CR, SPACE } = BYTES;
+const { AMP, TAB, LF, CR, SEMICOLON, SPACE } = BYTES;
 
 /** A byte of this value or above is part of a character beyond ASCII. */
 export const BEYOND_ASCII = 0x80;
@@ -121,35 +121,62 @@ const AMPERSANDS = 0x26262626;
 const TWOS = 0x02020202;
 const GREATER_THANS = 0x3e3e3e3e;
 
-/** `plainEnd` for text, a word at a time. `words` lie over the whole buffer of the bytes, which has to be a little-endian one. */
+/**
+ * `plainEnd` for text, a word at a time; goes on behind references to the five entities. `words` lie over the whole buffer of the
+ * bytes, which has to be a little-endian one.
+ */
 export function plainTextEnd(words: Int32Array, bytes: Uint8Array, start: number, end: number): number {
   const stops = STOPS_IN_TEXT.inAny;
   const { byteOffset } = bytes;
   const lastWord = (byteOffset + end) >> 2;
   let i = start;
-  for (;;) {
-    const nextWord = Math.min(i + (-(byteOffset + i) & 3), end);
-    for (; i < nextWord; i++) if (stops[bytes[i] as number] !== 0) return i;
-    if (i === end) return end;
-    let flags = 0;
-    let word = (byteOffset + i) >> 2;
-    for (; word < lastWord; word++) {
-      const four = words[word] as number;
-      const andGreater = ((four ^ AMPERSANDS) - ONES) | (((four | TWOS) ^ GREATER_THANS) - ONES);
-      flags = (four | (four - SPACES) | andGreater) & HIGHEST;
-      if (flags !== 0) break;
-    }
-    i = (word << 2) - byteOffset;
+  let word = (byteOffset + i) >> 2;
+  // The bytes of a word that are behind us do not count.
+  let mask = -1 << (((byteOffset + i) & 3) << 3);
+  while (word < lastWord) {
+    const four = words[word] as number;
+    const andGreater = ((four ^ AMPERSANDS) - ONES) | (((four | TWOS) ^ GREATER_THANS) - ONES);
+    const flags = (four | (four - SPACES) | andGreater) & HIGHEST & mask;
     if (flags === 0) {
-      while (i < end && stops[bytes[i] as number] === 0) i++;
-      return i;
+      word++;
+      mask = -1;
+      continue;
     }
     // The lowest flag is that of the first byte; those above may be set by its borrow.
-    i += (31 - Math.clz32(flags & -flags)) >> 3;
-    // White space below the space is flagged too.
-    if (stops[bytes[i] as number] !== 0) return i;
-    i++;
+    i = (word << 2) - byteOffset + ((31 - Math.clz32(flags & -flags)) >> 3);
+    const byte = bytes[i] as number;
+    if (byte === AMP) {
+      const next = entityEnd(bytes, i + 1, end);
+      if (next === 0) return i;
+      i = next;
+    } else if (stops[byte] !== 0) {
+      return i;
+      // White space below the space is flagged too.
+    } else i++;
+    word = (byteOffset + i) >> 2;
+    mask = -1 << (((byteOffset + i) & 3) << 3);
   }
+  i = Math.max(i, (word << 2) - byteOffset);
+  while (i < end && stops[bytes[i] as number] === 0) i++;
+  return i;
+}
+
+const [A, G, L, M, O, P, Q, S, T, U] = Buffer.from('aglmopqstu');
+
+/** The index behind one of the five entities that stands whole at `i`, behind its `&`; 0 for anything else. Nearly all do. */
+export function entityEnd(bytes: Uint8Array, i: number, end: number): number {
+  const next = i + entityLength(bytes, i);
+  return next > i && next < end && bytes[next] === SEMICOLON ? next + 1 : 0;
+}
+
+function entityLength(bytes: Uint8Array, i: number): number {
+  const first = bytes[i];
+  const second = bytes[i + 1];
+  if (second === T) return first === L || first === G ? 2 : 0;
+  const third = bytes[i + 2];
+  if (second === M) return first === A && third === P ? 3 : 0;
+  if (second === P) return first === A && third === O && bytes[i + 3] === S ? 4 : 0;
+  return first === Q && second === U && third === O && bytes[i + 3] === T ? 4 : 0;
 }
 
 /** `plainEnd` where characters beyond ASCII have come. Throws as `afterCharacter` does. */

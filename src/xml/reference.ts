@@ -2,7 +2,6 @@ import { BYTES, isChar } from './characters.ts';
 import { XmlError } from './limits.ts';
 
 const { HASH, SEMICOLON } = BYTES;
-const [A, G, L, M, O, P, Q, S, T, U] = Buffer.from('aglmopqstu');
 
 /** How far a reference has been read: not at all, `&`, `&a`, `&#`, `&#x`, and then digits. */
 const NONE = 0;
@@ -79,20 +78,6 @@ export class Reference {
     if (!isRight) throw malformed();
     this.#state = NONE;
   }
-}
-
-/** The index behind one of the five entities that stands whole at `i`, behind its `&`; 0 for anything else. Nearly all do. */
-export function entityEnd(bytes: Uint8Array, i: number, end: number): number {
-  const next = i + nameLength(bytes, i);
-  return next > i && next < end && bytes[next] === SEMICOLON ? next + 1 : 0;
-}
-
-function nameLength(bytes: Uint8Array, i: number): number {
-  const [first, second, third] = [bytes[i], bytes[i + 1], bytes[i + 2]];
-  if (second === T) return first === L || first === G ? 2 : 0;
-  if (second === M) return first === A && third === P ? 3 : 0;
-  if (second === P) return first === A && third === O && bytes[i + 3] === S ? 4 : 0;
-  return first === Q && second === U && third === O && bytes[i + 3] === T ? 4 : 0;
 }
 
 const ENTITIES = new Set(['lt', 'gt', 'amp', 'quot', 'apos'].map(codeOf));

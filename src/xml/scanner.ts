@@ -1,8 +1,17 @@
-import { BEYOND_ASCII, BYTES, STOPS_IN_TEXT, foreignEnd, isS, plainEnd, plainTextEnd } from './characters.ts';
+import {
+  BEYOND_ASCII,
+  BYTES,
+  STOPS_IN_TEXT,
+  entityEnd,
+  foreignEnd,
+  isS,
+  plainEnd,
+  plainTextEnd,
+} from './characters.ts';
 import { checkXmlDecl } from './declaration.ts';
 import { READ_BEFORE, XmlError, type XmlLimits } from './limits.ts';
 import { otherMarkup } from './other-markup.ts';
-import { Reference, entityEnd } from './reference.ts';
+import { Reference } from './reference.ts';
 import { Scope } from './scope.ts';
 import { Source } from './source.ts';
 import { StartTag } from './start-tag.ts';
@@ -108,11 +117,11 @@ export class Scanner {
 
   /** After `reset`: goes on inside the root of a stream, which another scanner may have read. */
   enter(rootName: string, namespaces: ReadonlyMap<string, string>): void {
-    for (const [prefix, ns] of namespaces) this.#scope.declare(prefix, ns);
+    this.#scope.enter(namespaces);
     this.#rootName = rootName;
     this.#depth = 1;
     this.#open[LENGTH] = rootName.length;
-    this.#open[DECLARATIONS] = namespaces.size;
+    this.#open[DECLARATIONS] = 0;
     this.#isFirst = false;
     this.#state = SPACE_ONLY;
   }

@@ -5,12 +5,16 @@ const XML_NAMESPACE = 'http://www.w3.org/XML/1998/namespace';
 const MAX_NAMESPACE = 4096;
 const XMLNS_NAMESPACE = 'http://www.w3.org/2000/xmlns/';
 
+const NONE: ReadonlyMap<string, string> = new Map();
+
 /** The namespaces in force (Namespaces in XML 1.0 §6). Finding one costs the same however many are declared. */
 export class Scope {
   /** The default namespace; '' where there is none. */
   default = '';
   /** Prefix → namespace, without the default one. */
   readonly #bound = new Map<string, string>();
+  /** What was in force before the first element. */
+  #outer: ReadonlyMap<string, string> = NONE;
   /** What each declaration has hidden, in the order in which they came. */
   readonly #prefixes: string[] = [];
   readonly #hidden: (string | undefined)[] = [];
@@ -19,7 +23,13 @@ export class Scope {
   resolve(prefix: string): string | undefined {
     if (prefix === '') return this.default;
     if (prefix === 'xml') return XML_NAMESPACE;
-    return this.#bound.get(prefix);
+    return this.#bound.get(prefix) ?? this.#outer.get(prefix);
+  }
+
+  /** Begins inside of an element that has declared these; the default namespace under ''. */
+  enter(namespaces: ReadonlyMap<string, string>): void {
+    this.#outer = namespaces;
+    this.default = namespaces.get('') ?? '';
   }
 
   /** The default namespace is declared for ''. Throws `XmlError` for what may not be declared. */
@@ -27,7 +37,7 @@ export class Scope {
     if (namespace.length > MAX_NAMESPACE) throw new XmlError('policy-violation', 'namespace too long');
     checkDeclaration(prefix, namespace);
     this.#prefixes.push(prefix);
-    this.#hidden.push(this.resolve(prefix));
+    this.#hidden.push(prefix === '' ? this.default : this.#bound.get(prefix));
     if (prefix === '') this.default = namespace;
     else this.#bound.set(prefix, namespace);
   }
@@ -45,6 +55,8 @@ export class Scope {
 
   clear(): void {
     this.leave(this.#prefixes.length);
+    this.#outer = NONE;
+    this.default = '';
   }
 }
 

@@ -4,13 +4,14 @@ import {
   NAME_CHARS,
   NAME_START_CHARS,
   STOPS_IN_VALUE,
+  entityEnd,
   foreignEnd,
   isS,
   plainEnd,
 } from './characters.ts';
 import { XmlError } from './limits.ts';
 import { QName } from './q-name.ts';
-import { Reference, entityEnd } from './reference.ts';
+import { Reference } from './reference.ts';
 import type { Source } from './source.ts';
 import type { StartTag } from './start-tag.ts';
 

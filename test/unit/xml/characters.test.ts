@@ -68,3 +68,23 @@ test('X-16: text read by words ends where text read by bytes does, wherever it l
     }
   }
 });
+
+test('NSV-21: text is read on behind whole references to the five entities, wherever they lie in words, and to nothing else', () => {
+  const words = new Int32Array(64);
+  const bytes = Buffer.from(words.buffer);
+  const whole = ['&lt;', '&gt;', '&amp;', '&quot;', '&apos;'];
+  const others = ['&', '&l', '&lt', '&LT;', '&ltt;', '&am;', '&ampp;', '&apo;', '&quo;', '&nbsp;', '&#65;', '&;'];
+  for (const reference of [...whole, ...others]) {
+    for (let offset = 0; offset < 9; offset++) {
+      for (const after of ['', 'b', '<', '&lt;', 'bcdefghi\n\tx>']) {
+        const text = `${'a'.repeat(offset)}${reference}${after}`;
+        bytes.fill(0x61).write(text);
+        const behind = offset + reference.length;
+        const found = plainTextEnd(words, bytes, 0, text.length);
+        if (others.includes(reference)) assert.equal(found, offset, text);
+        else if (after === '<') assert.equal(found, behind, text);
+        else assert.equal(found, text.length - (after.endsWith('>') ? 1 : 0), text);
+      }
+    }
+  }
+});
