@@ -3,7 +3,7 @@ import type { Stanza } from '../core/ports.ts';
 import { isNegotiation } from '../stream/negotiation.ts';
 import { NS } from '../xml/ns.ts';
 import { XmlError, readDocument, type Slice, type XmlLimits } from '../xml/reader.ts';
-import { byteLengthOf, encodingOf, stanzaOf } from '../xml/stanza.ts';
+import { stanzaOf } from '../xml/stanza.ts';
 import { attributes } from '../xml/write.ts';
 
 /** One request as it stands in its `<body/>`: checked in form, not yet against any session. */
@@ -139,20 +139,15 @@ export function renderBody(values: BodyValues, payload: readonly Stanza[]): stri
 }
 
 const END = '</body>';
-/** Of so many bytes a body is put together as bytes: to join long strings, and to write the result, copies them twice more. */
+/** From so many UTF-16 units on, text is written in pieces: to join it first would copy it once more. */
 const LONG = 4096;
 
-/** `renderBody`, as what can be written soonest. */
-export function encodeBody(values: BodyValues, payload: readonly Stanza[]): string | Buffer {
+/** `renderBody`, as it is written soonest: in pieces where it is long. */
+export function piecesOf(values: BodyValues, payload: readonly Stanza[]): string | readonly string[] {
   let size = 0;
-  for (const stanza of payload) size += byteLengthOf(stanza);
+  for (const { xml } of payload) size += xml.length;
   if (size < LONG) return renderBody(values, payload);
-  const head = `${renderHead(values, payload)}>`;
-  const bytes = Buffer.allocUnsafe(Buffer.byteLength(head) + size + END.length);
-  let at = bytes.write(head);
-  for (const stanza of payload) at += bytes.write(stanza.xml, at, encodingOf(stanza.xml, byteLengthOf(stanza)));
-  bytes.write(END, at);
-  return bytes;
+  return [`${renderHead(values, payload)}>`, ...payload.map(({ xml }) => xml), END];
 }
 
 function renderHead(values: BodyValues, payload: readonly Stanza[]): string {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { acceptedCoding, encode } from '../http/content-coding.ts';
-import { respond, type Fields } from '../http/respond.ts';
+import { lengthOf, respond, type Body, type Fields } from '../http/respond.ts';
 import type { Exchange, ExchangeOwner } from './pending.ts';
 import { SCRIPT_TYPE, renderScript } from './script.ts';
 
@@ -40,11 +40,11 @@ export class HttpExchange implements Exchange {
     this.#callback = callback;
   }
 
-  answer(body: string | Buffer, contentType: string, status = 200): void {
+  answer(body: string | readonly string[], contentType: string, status = 200): void {
     if (this.#response.destroyed || this.#response.headersSent) return;
     // A script that comes with an error status is not run.
     if (this.#callback === undefined) this.#send(status, contentType, body);
-    else this.#send(200, SCRIPT_TYPE, renderScript(this.#callback, body.toString()));
+    else this.#send(200, SCRIPT_TYPE, renderScript(this.#callback, joined(body)));
   }
 
   /** Overload passes, so it says when to come again, and Strophe does (conformance A-15). */
@@ -70,16 +70,16 @@ export class HttpExchange implements Exchange {
     if (!this.#response.writableFinished) this.#owner?.onLost(this);
   }
 
-  #send(status: number, contentType: string, body: string | Buffer): void {
+  #send(status: number, contentType: string, body: string | readonly string[]): void {
     const { compression, compressAboveBytes } = this.#settings;
     const vary = compression ? VARY : NO_FIELDS;
-    const isLong = compression && Buffer.byteLength(body) > compressAboveBytes;
+    const isLong = compression && lengthOf(body) > compressAboveBytes;
     const coding = isLong ? acceptedCoding(this.#response.req.headers['accept-encoding']) : undefined;
     if (coding === undefined) this.#respond(status, contentType, body, vary);
-    else this.#respond(status, contentType, encode(body, coding), [...vary, 'Content-Encoding', coding]);
+    else this.#respond(status, contentType, encode(joined(body), coding), [...vary, 'Content-Encoding', coding]);
   }
 
-  #respond(status: number, contentType: string, body: string | Buffer, more: Fields): void {
+  #respond(status: number, contentType: string, body: Body, more: Fields): void {
     respond(this.#response, status, contentType, body, 'no-store', this.#fields, more);
   }
 }
@@ -89,4 +89,8 @@ const VARY: Fields = ['Vary', 'Accept-Encoding'];
 
 function closed(this: Carrying): void {
   this[exchangeOf]?.closed();
+}
+
+function joined(body: string | readonly string[]): string {
+  return typeof body === 'string' ? body : body.join('');
 }

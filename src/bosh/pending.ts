@@ -1,14 +1,14 @@
 import type { Stanza } from '../core/ports.ts';
 import type { Stream } from '../stream/stream.ts';
-import { encodeBody, renderBody, type BodyRequest } from './body.ts';
+import { piecesOf, renderBody, type BodyRequest } from './body.ts';
 import type { HeldRequest } from './holder.ts';
 
 /** One HTTP request that waits for its answer. */
 export interface Exchange {
   /** What it came on; the same object for all requests of one connection. */
   readonly connection: object;
-  /** Answers with HTTP 200 unless another status is given. Called once. */
-  answer(body: string | Buffer, contentType: string, status?: number): void;
+  /** Answers with HTTP 200 unless another status is given; a long body comes in pieces. Called once. */
+  answer(body: string | readonly string[], contentType: string, status?: number): void;
   /** To be told where the connection dies first: before an answer, or before it was written out. The last one counts. */
   tellLoss(owner: ExchangeOwner): void;
 }
@@ -142,5 +142,5 @@ class Given implements ExchangeOwner {
 export function giveAnswer(answer: PastAnswer, exchange: Exchange, contentType: string): void {
   answer.isLost = false;
   exchange.tellLoss(new Given(answer, ++answer.times));
-  exchange.answer(encodeBody(answer.values, answer.payload), contentType);
+  exchange.answer(piecesOf(answer.values, answer.payload), contentType);
 }

@@ -16,8 +16,8 @@ export interface BodySettings {
 }
 
 /**
- * Reads a whole request body. Calls `done` once, with `of`, or never where the client goes away before: nobody is left to answer then, and
- * nothing is acted on before the last byte is in (H-11).
+ * Reads a whole request body. Calls `done` once, with `of` and with bytes that are its own until it returns; or never where the
+ * client goes away before: nobody is left to answer then, and nothing is acted on before the last byte is in (H-11).
  */
 export function readBody<T>(request: IncomingMessage, settings: BodySettings, done: BodyDone<T>, of: T): void {
   const { maxBodyBytes: maxBytes, compression } = settings;
@@ -66,7 +66,7 @@ class Body {
   }
 
   get whole(): Buffer {
-    return this.more === undefined ? (this.first ?? NOTHING) : Buffer.concat(this.more, this.size);
+    return this.more === undefined ? (this.first ?? NOTHING) : joined(this.more, this.size);
   }
 }
 
@@ -92,3 +92,16 @@ function end(this: Reading): void {
 }
 
 const NOTHING = Buffer.alloc(0);
+
+/** Where bodies are put together: each is read before the next one is. */
+let desk = NOTHING;
+const SMALLEST_DESK = 65_536;
+const LARGEST_DESK = 1_048_576;
+
+function joined(chunks: readonly Buffer[], size: number): Buffer {
+  if (size > LARGEST_DESK) return Buffer.concat(chunks, size);
+  if (desk.length < size) desk = Buffer.allocUnsafeSlow(Math.min(LARGEST_DESK, Math.max(SMALLEST_DESK, 2 * size)));
+  let at = 0;
+  for (const chunk of chunks) at += chunk.copy(desk, at);
+  return desk.subarray(0, size);
+}

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { encodingOf } from '../core/encoding.ts';
 
 /** Header fields that the operator adds to each answer. */
 export type CustomHeaders = Readonly<Record<string, string>>;
@@ -9,26 +10,45 @@ export type Fields = readonly string[];
 
 const NO_FIELDS: Fields = [];
 
+/** Text may come in pieces: long ones are written one by one, and not joined before. */
+export type Body = string | Buffer | readonly string[];
+
+/** In bytes. */
+export function lengthOf(body: Body): number {
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return Buffer.byteLength(body);
+  let bytes = 0;
+  for (const piece of body) bytes += Buffer.byteLength(piece);
+  return bytes;
+}
+
 /** Sends a whole answer: with its length, never chunked, so that proxies let it go at once (BOSH-HTTP-04). */
 export function respond(
   response: ServerResponse,
   status: number,
   contentType: string,
-  body: string | Buffer,
+  body: Body,
   cacheControl = 'no-store',
   more = NO_FIELDS,
   others = NO_FIELDS,
 ): void {
-  const bytes = Buffer.byteLength(body);
+  const bytes = lengthOf(body);
   const fields = ['Content-Type', contentType, 'Content-Length', String(bytes), 'X-Content-Type-Options', 'nosniff'];
   fields.push('Cache-Control', cacheControl);
   for (const text of more) fields.push(text);
   for (const text of others) fields.push(text);
   // All at once: Node checks and keeps each field by itself that is set on the response.
   response.writeHead(status, fields);
-  // What is all ASCII has the same bytes in Latin-1, and is written without a look at each character.
-  if (bytes === body.length) response.end(body, 'latin1');
-  else response.end(body);
+  if (typeof body === 'string') response.end(body, encodingOf(body, bytes));
+  else if (Buffer.isBuffer(body)) response.end(body);
+  else writePieces(response, body);
+}
+
+/** In one write to the connection. */
+function writePieces(response: ServerResponse, pieces: readonly string[]): void {
+  response.cork();
+  for (const piece of pieces) response.write(piece, encodingOf(piece, Buffer.byteLength(piece)));
+  response.end();
+  response.uncork();
 }
 
 /** One line of text for people and logs. */

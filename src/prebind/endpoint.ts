@@ -168,7 +168,7 @@ function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     request.once('close', () => reject(new PrebindError('bad-request', 'the body was cut off')));
     const done = (body: BodyResult): void => {
-      if (typeof body !== 'string') resolve(body);
+      if (typeof body !== 'string') resolve(Buffer.from(body));
       else if (body === 'too-large') reject(new PrebindError('too-large'));
       else reject(new PrebindError('bad-request', 'the body is coded'));
     };

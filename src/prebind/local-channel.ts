@@ -84,7 +84,7 @@ export class LocalChannel implements Channel {
         connection: this,
         answer: (body) => {
           this.#signal.removeEventListener('abort', stop);
-          resolve(body.toString());
+          resolve(typeof body === 'string' ? body : body.join(''));
         },
         // Nothing lies between this and the session.
         tellLoss() {},

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
+import { encodingOf } from '../core/encoding.ts';
 import { reasonOf } from '../core/errors.ts';
-import { encodingOf } from '../xml/stanza.ts';
 
 export interface WireSettings {
   readonly closeSeconds: number;

@@ -1,45 +1,56 @@
-import { byteLengthOf, encodingOf, type Stanza } from '../xml/stanza.ts';
+import type { Duplex } from 'node:stream';
+import { encodingOf } from '../core/encoding.ts';
+import { byteLengthOf, type Stanza } from '../xml/stanza.ts';
 
-/** Stanzas as text messages of one frame each, as bytes of RFC 6455 §5.2: all that leaves in one turn of the loop is one write. */
+/** From so many UTF-16 units on, text is written by itself: to join it to others would copy it once more. */
+const LONG = 4096;
 
 /** FIN and the opcode of text. */
 const TEXT = 0x81;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
 
-export function textFrames(stanzas: readonly Stanza[]): Buffer {
-  let size = 0;
-  for (const stanza of stanzas) {
+/**
+ * Writes stanzas as text messages of one frame each (RFC 6455 §5.2), all of them in one write to the connection. `sent` is called
+ * when the last has been written, or with the error for which it has not.
+ */
+export function writeFrames(
+  connection: Duplex,
+  stanzas: readonly Stanza[],
+  sent: (error: Error | null | undefined) => void,
+): void {
+  const { length } = stanzas;
+  if (length > 1) connection.cork();
+  /** Bytes as Latin-1, not written yet. */
+  let text = '';
+  stanzas.forEach((stanza, i) => {
+    const { xml } = stanza;
     const bytes = byteLengthOf(stanza);
-    size += headLength(bytes) + bytes;
-  }
-  const frames = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (const stanza of stanzas) {
-    const bytes = byteLengthOf(stanza);
-    at = writeHead(frames, at, bytes);
-    at += frames.write(stanza.xml, at, encodingOf(stanza.xml, bytes));
-  }
-  return frames;
+    const encoding = encodingOf(xml, bytes);
+    const callback = i === length - 1 ? sent : undefined;
+    text += headOf(bytes);
+    if (encoding === 'latin1' && xml.length < LONG) {
+      text += xml;
+      if (callback !== undefined) connection.write(text, 'latin1', callback);
+      return;
+    }
+    connection.cork();
+    connection.write(text, 'latin1');
+    connection.write(xml, encoding, callback);
+    connection.uncork();
+    text = '';
+  });
+  if (length > 1) connection.uncork();
 }
 
-function headLength(bytes: number): number {
-  if (bytes < LENGTH_IN_16_BITS) return 2;
-  return bytes < 65_536 ? 4 : 10;
+/** A frame's bytes up to its payload, as Latin-1. A server's frames are not masked (§5.1). */
+function headOf(bytes: number): string {
+  if (bytes < LENGTH_IN_16_BITS) return String.fromCharCode(TEXT, bytes);
+  if (bytes < 65_536) return String.fromCharCode(TEXT, LENGTH_IN_16_BITS, bytes >> 8, bytes & 0xff);
+  const high = Math.floor(bytes / 2 ** 32);
+  return String.fromCharCode(TEXT, LENGTH_IN_64_BITS, ...bytesOf(high), ...bytesOf(bytes));
 }
 
-/** Returns where the payload begins. A server's frames are not masked (§5.1). */
-function writeHead(frames: Buffer, at: number, bytes: number): number {
-  frames[at] = TEXT;
-  if (bytes < LENGTH_IN_16_BITS) {
-    frames[at + 1] = bytes;
-    return at + 2;
-  }
-  if (bytes < 65_536) {
-    frames[at + 1] = LENGTH_IN_16_BITS;
-    return frames.writeUInt16BE(bytes, at + 2);
-  }
-  frames[at + 1] = LENGTH_IN_64_BITS;
-  frames.writeUInt16BE(0, at + 2);
-  return frames.writeUIntBE(bytes, at + 4, 6);
+function bytesOf(word: number): number[] {
+  return [24, 16, 8, 0].map((shift) => (word >>> shift) & 0xff);
 }

@@ -12,7 +12,7 @@ import type { Stream } from '../stream/stream.ts';
 import { streamError } from '../stream/stream-error.ts';
 import { NS } from '../xml/ns.ts';
 import type { XmlLimits } from '../xml/reader.ts';
-import { textFrames } from './frames.ts';
+import { writeFrames } from './frames.ts';
 import { FRAMING, type Framing, type Message } from './framing.ts';
 import { Heartbeat, type HeartbeatHandlers } from './heartbeat.ts';
 import { isOldHeader, OldFraming } from './old-framing.ts';
@@ -224,7 +224,7 @@ export class WebSocketSession implements SessionOwner, HeartbeatHandlers {
     const sent = (error?: Error | null): void => this.#sent(stanzas, outbox, error);
     if (this.#socket.readyState !== this.#socket.OPEN) this.#unsent.push(...stanzas);
     // Frames of our own, unless the library has to compress them: it writes each of them by itself, in two pieces.
-    else if (this.#socket.extensions === '') this.#connection.write(textFrames(stanzas), sent);
+    else if (this.#socket.extensions === '') writeFrames(this.#connection, stanzas, sent);
     else stanzas.forEach(({ xml }, i) => this.#socket.send(xml, i === stanzas.length - 1 ? sent : undefined));
   }
 

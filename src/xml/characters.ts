@@ -121,6 +121,12 @@ const AMPERSANDS = 0x26262626;
 const TWOS = 0x02020202;
 const GREATER_THANS = 0x3e3e3e3e;
 
+/** The highest bit of each byte of the word at which a scanner may have to stop. */
+function flagsOf(four: number): number {
+  const andGreater = ((four ^ AMPERSANDS) - ONES) | (((four | TWOS) ^ GREATER_THANS) - ONES);
+  return (four | (four - SPACES) | andGreater) & HIGHEST;
+}
+
 /**
  * `plainEnd` for text, a word at a time; goes on behind references to the five entities. `words` lie over the whole buffer of the
  * bytes, which has to be a little-endian one.
@@ -134,11 +140,12 @@ export function plainTextEnd(words: Int32Array, bytes: Uint8Array, start: number
   // The bytes of a word that are behind us do not count.
   let mask = -1 << (((byteOffset + i) & 3) << 3);
   while (word < lastWord) {
-    const four = words[word] as number;
-    const andGreater = ((four ^ AMPERSANDS) - ONES) | (((four | TWOS) ^ GREATER_THANS) - ONES);
-    const flags = (four | (four - SPACES) | andGreater) & HIGHEST & mask;
+    const flags = flagsOf(words[word] as number) & mask;
     if (flags === 0) {
       word++;
+      // Two at a time.
+      while (word + 1 < lastWord && (flagsOf(words[word] as number) | flagsOf(words[word + 1] as number)) === 0)
+        word += 2;
       mask = -1;
       continue;
     }

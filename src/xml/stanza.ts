@@ -41,8 +41,3 @@ export function stanzaOf(slice: Slice): Stanza {
 export function byteLengthOf(stanza: Stanza): number {
   return stanza instanceof ReadStanza ? stanza.bytes : Buffer.byteLength(stanza.xml);
 }
-
-/** How to write text of so many bytes: what is all ASCII has the same bytes in Latin-1, and goes without a look at each character. */
-export function encodingOf(text: string, bytes: number): 'latin1' | 'utf8' {
-  return bytes === text.length ? 'latin1' : 'utf8';
-}

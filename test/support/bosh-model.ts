@@ -31,10 +31,10 @@ class Connection implements Exchange {
     this.bytes = Buffer.from(text);
   }
 
-  answer(body: string | Buffer): void {
+  answer(body: string | readonly string[]): void {
     assert.equal(this.answerText, undefined, `rid ${this.rid} is answered twice on one connection`);
     assert.ok(!this.isDead, `rid ${this.rid} is answered on a dead connection`);
-    this.answerText = body.toString();
+    this.answerText = typeof body === 'string' ? body : body.join('');
   }
 
   tellLoss(owner: ExchangeOwner): void {
