@@ -1,9 +1,10 @@
+import type { Text } from '../core/encoding.ts';
 import { ERRORS, GatewayError, type ErrorCode } from '../core/errors.ts';
 import type { Stanza } from '../core/ports.ts';
 import { isNegotiation } from '../stream/negotiation.ts';
 import { NS } from '../xml/ns.ts';
 import { XmlError, readDocument, type Slice, type XmlLimits } from '../xml/reader.ts';
-import { stanzaOf } from '../xml/stanza.ts';
+import { byteLengthOf, stanzaOf } from '../xml/stanza.ts';
 import { attributes } from '../xml/write.ts';
 
 /** One request as it stands in its `<body/>`: checked in form, not yet against any session. */
@@ -139,15 +140,18 @@ export function renderBody(values: BodyValues, payload: readonly Stanza[]): stri
 }
 
 const END = '</body>';
-/** From so many UTF-16 units on, text is written in pieces: to join it first would copy it once more. */
+/** From so many UTF-16 units on, a body is written in pieces. */
 const LONG = 4096;
 
-/** `renderBody`, as it is written soonest: in pieces where it is long. */
-export function piecesOf(values: BodyValues, payload: readonly Stanza[]): string | readonly string[] {
-  let size = 0;
-  for (const { xml } of payload) size += xml.length;
-  if (size < LONG) return renderBody(values, payload);
-  return [`${renderHead(values, payload)}>`, ...payload.map(({ xml }) => xml), END];
+/** `renderBody`, as it is written soonest. */
+export function textOfBody(values: BodyValues, payload: readonly Stanza[]): Text {
+  let length = 0;
+  for (const { xml } of payload) length += xml.length;
+  if (length < LONG) return renderBody(values, payload);
+  const head = `${renderHead(values, payload)}>`;
+  let bytes = Buffer.byteLength(head) + END.length;
+  for (const stanza of payload) bytes += byteLengthOf(stanza);
+  return { texts: [head, ...payload.map(({ xml }) => xml), END], bytes };
 }
 
 function renderHead(values: BodyValues, payload: readonly Stanza[]): string {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { acceptedCoding, encode } from '../http/content-coding.ts';
-import { lengthOf, respond, type Body, type Fields } from '../http/respond.ts';
+import { byteLength, joined, type Text } from '../core/encoding.ts';
+import { respond, type Fields } from '../http/respond.ts';
 import type { Exchange, ExchangeOwner } from './pending.ts';
 import { SCRIPT_TYPE, renderScript } from './script.ts';
 
@@ -40,7 +41,7 @@ export class HttpExchange implements Exchange {
     this.#callback = callback;
   }
 
-  answer(body: string | readonly string[], contentType: string, status = 200): void {
+  answer(body: Text, contentType: string, status = 200): void {
     if (this.#response.destroyed || this.#response.headersSent) return;
     // A script that comes with an error status is not run.
     if (this.#callback === undefined) this.#send(status, contentType, body);
@@ -70,16 +71,16 @@ export class HttpExchange implements Exchange {
     if (!this.#response.writableFinished) this.#owner?.onLost(this);
   }
 
-  #send(status: number, contentType: string, body: string | readonly string[]): void {
+  #send(status: number, contentType: string, body: Text): void {
     const { compression, compressAboveBytes } = this.#settings;
     const vary = compression ? VARY : NO_FIELDS;
-    const isLong = compression && lengthOf(body) > compressAboveBytes;
+    const isLong = compression && byteLength(body) > compressAboveBytes;
     const coding = isLong ? acceptedCoding(this.#response.req.headers['accept-encoding']) : undefined;
     if (coding === undefined) this.#respond(status, contentType, body, vary);
     else this.#respond(status, contentType, encode(joined(body), coding), [...vary, 'Content-Encoding', coding]);
   }
 
-  #respond(status: number, contentType: string, body: Body, more: Fields): void {
+  #respond(status: number, contentType: string, body: Text | Buffer, more: Fields): void {
     respond(this.#response, status, contentType, body, 'no-store', this.#fields, more);
   }
 }
@@ -89,8 +90,4 @@ const VARY: Fields = ['Vary', 'Accept-Encoding'];
 
 function closed(this: Carrying): void {
   this[exchangeOf]?.closed();
-}
-
-function joined(body: string | readonly string[]): string {
-  return typeof body === 'string' ? body : body.join('');
 }

@@ -1,6 +1,7 @@
+import type { Text } from '../core/encoding.ts';
 import type { Stanza } from '../core/ports.ts';
 import type { Stream } from '../stream/stream.ts';
-import { piecesOf, renderBody, type BodyRequest } from './body.ts';
+import { textOfBody, renderBody, type BodyRequest } from './body.ts';
 import type { HeldRequest } from './holder.ts';
 
 /** One HTTP request that waits for its answer. */
@@ -8,7 +9,7 @@ export interface Exchange {
   /** What it came on; the same object for all requests of one connection. */
   readonly connection: object;
   /** Answers with HTTP 200 unless another status is given; a long body comes in pieces. Called once. */
-  answer(body: string | readonly string[], contentType: string, status?: number): void;
+  answer(body: Text, contentType: string, status?: number): void;
   /** To be told where the connection dies first: before an answer, or before it was written out. The last one counts. */
   tellLoss(owner: ExchangeOwner): void;
 }
@@ -142,5 +143,5 @@ class Given implements ExchangeOwner {
 export function giveAnswer(answer: PastAnswer, exchange: Exchange, contentType: string): void {
   answer.isLost = false;
   exchange.tellLoss(new Given(answer, ++answer.times));
-  exchange.answer(piecesOf(answer.values, answer.payload), contentType);
+  exchange.answer(textOfBody(answer.values, answer.payload), contentType);
 }

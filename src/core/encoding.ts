@@ -1,3 +1,21 @@
+/** Long text, written piece by piece: to join it first would copy it once more. */
+export interface Pieces {
+  readonly texts: readonly string[];
+  /** Of all together, as UTF-8. */
+  readonly bytes: number;
+}
+
+/** Text that is written, in pieces where it is long. */
+export type Text = string | Pieces;
+
+export function joined(text: Text): string {
+  return typeof text === 'string' ? text : text.texts.join('');
+}
+
+export function byteLength(text: Text | Buffer): number {
+  return typeof text === 'string' ? Buffer.byteLength(text) : 'texts' in text ? text.bytes : text.byteLength;
+}
+
 /** How to write text of so many bytes: what is all ASCII has the same bytes in Latin-1, and goes without a look at each character. */
 export function encodingOf(text: string, bytes: number): 'latin1' | 'utf8' {
   return bytes === text.length ? 'latin1' : 'utf8';

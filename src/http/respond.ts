@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { encodingOf } from '../core/encoding.ts';
+import { byteLength, encodingOf, type Pieces, type Text } from '../core/encoding.ts';
 
 /** Header fields that the operator adds to each answer. */
 export type CustomHeaders = Readonly<Record<string, string>>;
@@ -10,28 +10,17 @@ export type Fields = readonly string[];
 
 const NO_FIELDS: Fields = [];
 
-/** Text may come in pieces: long ones are written one by one, and not joined before. */
-export type Body = string | Buffer | readonly string[];
-
-/** In bytes. */
-export function lengthOf(body: Body): number {
-  if (typeof body === 'string' || Buffer.isBuffer(body)) return Buffer.byteLength(body);
-  let bytes = 0;
-  for (const piece of body) bytes += Buffer.byteLength(piece);
-  return bytes;
-}
-
 /** Sends a whole answer: with its length, never chunked, so that proxies let it go at once (BOSH-HTTP-04). */
 export function respond(
   response: ServerResponse,
   status: number,
   contentType: string,
-  body: Body,
+  body: Text | Buffer,
   cacheControl = 'no-store',
   more = NO_FIELDS,
   others = NO_FIELDS,
 ): void {
-  const bytes = lengthOf(body);
+  const bytes = byteLength(body);
   const fields = ['Content-Type', contentType, 'Content-Length', String(bytes), 'X-Content-Type-Options', 'nosniff'];
   fields.push('Cache-Control', cacheControl);
   for (const text of more) fields.push(text);
@@ -44,9 +33,11 @@ export function respond(
 }
 
 /** In one write to the connection. */
-function writePieces(response: ServerResponse, pieces: readonly string[]): void {
+function writePieces(response: ServerResponse, { texts, bytes }: Pieces): void {
+  let length = 0;
+  for (const text of texts) length += text.length;
   response.cork();
-  for (const piece of pieces) response.write(piece, encodingOf(piece, Buffer.byteLength(piece)));
+  for (const text of texts) response.write(text, length === bytes ? 'latin1' : 'utf8');
   response.end();
   response.uncork();
 }

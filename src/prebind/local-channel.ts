@@ -3,6 +3,7 @@ import { BoshSession, type BoshContext } from '../bosh/bosh-session.ts';
 import { negotiate, type NegotiationSettings } from '../bosh/creation.ts';
 import type { Exchange } from '../bosh/pending.ts';
 import type { BoshSessionSettings } from '../bosh/settings.ts';
+import { joined } from '../core/encoding.ts';
 import { ERRORS, GatewayError, reasonOf, type ErrorCode } from '../core/errors.ts';
 import type { ClientCertificate, Connector, StreamEnd, Upstream, UpstreamSecurity } from '../core/ports.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -84,7 +85,7 @@ export class LocalChannel implements Channel {
         connection: this,
         answer: (body) => {
           this.#signal.removeEventListener('abort', stop);
-          resolve(typeof body === 'string' ? body : body.join(''));
+          resolve(joined(body));
         },
         // Nothing lies between this and the session.
         tellLoss() {},

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { encodingOf } from '../core/encoding.ts';
 import { reasonOf } from '../core/errors.ts';
+import { listenTo } from './incoming.ts';
 
 export interface WireSettings {
   readonly closeSeconds: number;
@@ -39,7 +40,7 @@ export class Wire {
     this.#handlers = handlers;
     this.#settings = settings;
     this.#clock = clock;
-    socket.on('data', (bytes: Buffer) => handlers.onData(bytes));
+    listenTo(socket, (bytes) => handlers.onData(bytes));
     socket.on('error', (error) => handlers.onLost(reasonOf(error)));
     socket.on('end', () => handlers.onLost('the server closed the connection'));
     socket.on('close', () => handlers.onLost('the connection was closed'));
@@ -99,7 +100,8 @@ export class Wire {
   /** Gives the socket away: nothing of this wire reads it or writes to it any more. */
   release(): Socket {
     this.flush();
-    for (const event of ['data', 'error', 'end', 'close']) this.#socket.removeAllListeners(event);
+    listenTo(this.#socket, undefined);
+    for (const event of ['error', 'end', 'close']) this.#socket.removeAllListeners(event);
     return this.#socket;
   }
 

@@ -7,6 +7,7 @@ import { negotiate } from '../../src/bosh/creation.ts';
 import type { Exchange, ExchangeOwner } from '../../src/bosh/pending.ts';
 import { Events } from '../../src/core/events.ts';
 import { silentLogger, type Downstream, type Stanza, type Upstream } from '../../src/core/ports.ts';
+import { joined, type Text } from '../../src/core/encoding.ts';
 import { Registry } from '../../src/session/registry.ts';
 import { DEFAULT_XML_LIMITS } from '../../src/xml/reader.ts';
 import { body } from './bosh-client.ts';
@@ -31,10 +32,10 @@ class Connection implements Exchange {
     this.bytes = Buffer.from(text);
   }
 
-  answer(body: string | readonly string[]): void {
+  answer(body: Text): void {
     assert.equal(this.answerText, undefined, `rid ${this.rid} is answered twice on one connection`);
     assert.ok(!this.isDead, `rid ${this.rid} is answered on a dead connection`);
-    this.answerText = typeof body === 'string' ? body : body.join('');
+    this.answerText = joined(body);
   }
 
   tellLoss(owner: ExchangeOwner): void {
