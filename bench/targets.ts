@@ -36,6 +36,9 @@ export interface Target {
   readonly start: (sinkPort: number) => Promise<Running>;
 }
 
+/** As the README's unit for systemd has it; for floors too. */
+const env = { ...process.env, NODE_OPTIONS: '--max-semi-space-size=16' };
+
 const here = import.meta.dirname;
 const probe = pathToFileURL(join(here, 'probe.ts')).href;
 
@@ -93,7 +96,7 @@ function relay(kind: 'http' | 'ws' | 'tcp', transport: Route['transport']): Targ
     // Nobody logs in there.
     bears: (load) => load.kind !== 'login' && load.kind !== 'storm',
     async start(sinkPort) {
-      const child = fork(join(here, 'relays.ts'), [kind, String(sinkPort)], { execArgv: ['--import', probe] });
+      const child = fork(join(here, 'relays.ts'), [kind, String(sinkPort)], { execArgv: ['--import', probe], env });
       const port = await told<number>(child, 'port');
       const scheme = transport === 'websocket' ? 'ws' : kind;
       return runningNode(child, [{ transport, dialect: 'blind', url: `${scheme}://127.0.0.1:${port}/`, domain: '' }]);
@@ -125,7 +128,7 @@ export function gateway(name: string, dist: string, profile?: string): Target {
       await writeFile(file, JSON.stringify({ host: '127.0.0.1', port, drainSeconds: 0.5, domains }));
       const flags = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
       const args = [...flags, '--import', probe, main, 'serve', '--config', file];
-      const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+      const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
       await untilListening(child, port);
       const common = { dialect: 'xmpp', domain: SINK_DOMAIN } as const;
       const running = runningNode(child, [

@@ -37,6 +37,8 @@ const MAX_HEADERS = 100;
 const MAX_TARGET_LENGTH = 8192;
 /** Of the request line and all fields, beside what a page allows its GET requests. */
 const MAX_HEADER_BYTES = 16_384;
+/** Connections that wait to be accepted: after a restart all clients come at once, and one that finds no room waits for seconds. */
+const BACKLOG = 4096;
 /** For a refused connection to take its answer. */
 const REFUSAL_MS = 1000;
 
@@ -107,7 +109,8 @@ export class Listener {
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen({ port: this.#settings.port, host: this.#settings.host }, () => {
+      const { port, host } = this.#settings;
+      this.#server.listen({ port, host, backlog: BACKLOG }, () => {
         this.#server.removeListener('error', reject);
         resolve();
       });

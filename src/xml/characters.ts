@@ -172,18 +172,16 @@ const [A, G, L, M, O, P, Q, S, T, U] = Buffer.from('aglmopqstu');
 
 /** The index behind one of the five entities that stands whole at `i`, behind its `&`; 0 for anything else. Nearly all do. */
 export function entityEnd(bytes: Uint8Array, i: number, end: number): number {
-  const next = i + entityLength(bytes, i);
-  return next > i && next < end && bytes[next] === SEMICOLON ? next + 1 : 0;
-}
-
-function entityLength(bytes: Uint8Array, i: number): number {
+  if (i + 2 >= end) return 0;
   const first = bytes[i];
   const second = bytes[i + 1];
-  if (second === T) return first === L || first === G ? 2 : 0;
   const third = bytes[i + 2];
-  if (second === M) return first === A && third === P ? 3 : 0;
-  if (second === P) return first === A && third === O && bytes[i + 3] === S ? 4 : 0;
-  return first === Q && second === U && third === O && bytes[i + 3] === T ? 4 : 0;
+  if (third === SEMICOLON) return second === T && (first === L || first === G) ? i + 3 : 0;
+  if (i + 3 >= end) return 0;
+  if (third === P) return first === A && second === M && bytes[i + 3] === SEMICOLON ? i + 4 : 0;
+  if (third !== O || i + 4 >= end || bytes[i + 4] !== SEMICOLON) return 0;
+  if (second === P) return first === A && bytes[i + 3] === S ? i + 5 : 0;
+  return first === Q && second === U && bytes[i + 3] === T ? i + 5 : 0;
 }
 
 /** `plainEnd` where characters beyond ASCII have come. Throws as `afterCharacter` does. */
