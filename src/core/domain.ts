@@ -5,6 +5,21 @@ import { domainToASCII } from 'node:url';
  * dot (RFC 7622 §3.2). Undefined for what is no domain (BOSH-SESSION-04). IP literals pass: whether they are served is policy.
  */
 export function normaliseDomain(text: string): string | undefined {
+  let domain = known.get(text);
+  if (domain !== undefined) return domain;
+  domain = normalise(text);
+  if (domain === undefined || text.length > LONGEST_KNOWN) return domain;
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(text, domain);
+  return domain;
+}
+
+/** The clients of a gateway name the same few domains again and again. */
+const known = new Map<string, string>();
+const MOST_KNOWN = 1000;
+const LONGEST_KNOWN = 255;
+
+function normalise(text: string): string | undefined {
   if (text === '' || text.length > 1023) return undefined;
   if (isIpLiteral(text)) return text.toLowerCase();
   // Anything that a URL parser would take for structure, and all white space and controls, is no part of a domain.
