@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { StringDecoder } from 'node:string_decoder';
 import type { TestContext } from 'node:test';
 import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
 import { StreamScanner } from './stream-scanner.ts';
@@ -100,6 +101,8 @@ export class ServerConnection {
   readonly #events = new Inbox<StreamEvent>();
   readonly #closed = new Signal<'end tag' | 'bare'>();
   readonly #scanner = new StreamScanner((kind, text) => this.#tell(kind, text));
+  /** A read may end in the middle of a character. */
+  readonly #decoder = new StringDecoder();
   #endTagSeen = false;
 
   constructor(socket: Socket, options: ServerOptions) {
@@ -121,7 +124,7 @@ export class ServerConnection {
   }
 
   #read(data: Buffer): void {
-    const text = data.toString();
+    const text = this.#decoder.write(data);
     this.received += text;
     this.#scanner.write(text);
   }
