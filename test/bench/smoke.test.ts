@@ -10,7 +10,7 @@ import { targets } from '../../bench/targets.ts';
  * A gross slip is to be seen, not a slow machine: how often as much CPU a message may cost as in the relay of the same run. What it
  * should be stands in docs/performance.md.
  */
-const MOST = { bosh: 8, websocket: 5 } as const;
+const MOST = { bosh: 4, websocket: 3 } as const;
 
 const dist = join(import.meta.dirname, '../../dist');
 
