@@ -26,8 +26,8 @@ export interface BenchOptions {
   readonly warmupSeconds: number;
   /** Where the sink listens; 0: anywhere. */
   readonly sinkPort?: number;
-  /** The most sessions that this machine lets one process have. */
-  readonly maxSessions: number;
+  /** The files that one process may have open, which is what bounds its sessions. */
+  readonly descriptors: number;
   readonly progress?: (line: string) => void;
 }
 
@@ -80,15 +80,24 @@ async function runScenario(scenario: Scenario, sinkPort: number, options: BenchO
   return samples;
 }
 
+/** What a process has open beside its sessions. */
+const SPARE = 400;
+
+/** Each session has a connection on either side; one that talks by BOSH has two to its client. */
+function mostSessions(descriptors: number, transport: Route['transport'], kind: Scenario['load']['kind']): number {
+  const each = transport === 'bosh' && kind !== 'idle' ? 3 : 2;
+  return Math.floor((descriptors - SPARE) / each);
+}
+
 async function runOnce(
   { pid, routes, ask, reset }: Running,
   transport: Route['transport'],
   { load, unit }: Scenario,
-  { seconds, warmupSeconds, maxSessions }: BenchOptions,
+  { seconds, warmupSeconds, descriptors }: BenchOptions,
 ): Promise<{ outcome: Outcome; probe: ProbeAnswer | undefined }> {
   const route = routes.find((one) => one.transport === transport);
   if (route === undefined) throw new Error(`no route for ${transport}`);
-  const sessions = Math.min(load.sessions, maxSessions);
+  const sessions = Math.min(load.sessions, mostSessions(descriptors, transport, load.kind));
   const plan: Plan = { route, pid, load: { ...load, sessions }, warmupSeconds, seconds };
   const child = fork(join(import.meta.dirname, 'load.ts'));
   try {

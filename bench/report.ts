@@ -117,7 +117,8 @@ export function report(samples: readonly Sample[]): string {
       }
     }
     const rows = lines.map((cells) => `| ${cells.join(' | ')} |`);
-    blocks.push(`### ${scenario}: ${main.name} a ${ours[0]?.unit}\n\n${rows.join('\n')}`);
+    const unit = main === PSS ? '' : ` a ${ours[0]?.unit}`;
+    blocks.push(`### ${scenario}: ${main.name}${unit}\n\n${rows.join('\n')}`);
   }
   return blocks.join('\n\n');
 }

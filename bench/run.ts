@@ -45,10 +45,10 @@ const HELP = `npm run bench -- [options]
   --docs            put the tables into docs/performance.md
 `;
 
-/** The files that one process may have open, which is what bounds its sessions: two for each, and some of its own. */
-function maxSessions(): number {
+/** The files that one process may have open. */
+function descriptors(): number {
   const limit = Number(execFileSync('sh', ['-c', 'ulimit -n']).toString());
-  return Number.isNaN(limit) ? Infinity : Math.floor((limit - 400) / 2);
+  return Number.isNaN(limit) ? Infinity : limit;
 }
 
 function alsoOf(text: string): Target {
@@ -84,7 +84,7 @@ async function main(): Promise<void> {
     seconds: Number(values.seconds),
     warmupSeconds: Number(values.warmup),
     sinkPort: Number(values['sink-port']),
-    maxSessions: maxSessions(),
+    descriptors: descriptors(),
     progress: (line) => console.log(line),
   });
   const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;

@@ -26,7 +26,7 @@ test('benchmark: under load nothing is lost, repeated or disordered, and a messa
     rounds: 2,
     seconds: 1,
     warmupSeconds: 0.5,
-    maxSessions: 100,
+    descriptors: 1024,
     progress: (line) => t.diagnostic(line),
   });
   assert.equal(samples.length, 8);
