@@ -139,6 +139,8 @@ export class Keepalive {
       this.#handlers.onLost('the server does not answer any more');
     } else if (this.#isBound && !this.#isManaged) {
       this.#isAsked = true;
+      // However late we are to ask: it has its time to answer.
+      this.#heardAt = this.#clock.now() - this.#silentMs * ASK_AT;
       this.#asked = `sluice-${randomId()}`;
       this.#handlers.onIdle(`<iq xmlns='${NS.client}' type='get' id='${this.#asked}'><ping xmlns='${NS.ping}'/></iq>`);
     } else this.heard();
