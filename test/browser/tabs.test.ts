@@ -101,7 +101,7 @@ describe('tabs in chromium by BOSH with Prosody', { skip, timeout: 240_000, conc
       assert.deepEqual(errors, []);
     } catch (error) {
       await pictures('failed').catch(() => {});
-      const last = wire.slice(-50).join('\n');
+      const last = wire.slice(-120).join('\n');
       throw new Error(`${String(error)}\nLast on the wire:\n${last}`, { cause: error });
     } finally {
       await context.close();
