@@ -1,4 +1,4 @@
-import type { Text } from '../core/encoding.ts';
+import { LONG_TEXT, type Text } from '../core/encoding.ts';
 import { ERRORS, GatewayError, type ErrorCode } from '../core/errors.ts';
 import type { Stanza } from '../core/ports.ts';
 import { isNegotiation } from '../stream/negotiation.ts';
@@ -140,14 +140,11 @@ export function renderBody(values: BodyValues, payload: readonly Stanza[]): stri
 }
 
 const END = '</body>';
-/** From so many UTF-16 units on, a body is written in pieces. */
-const LONG = 4096;
-
 /** `renderBody`, as it is written soonest. */
 export function textOfBody(values: BodyValues, payload: readonly Stanza[]): Text {
   let length = 0;
   for (const { xml } of payload) length += xml.length;
-  if (length < LONG) return renderBody(values, payload);
+  if (length < LONG_TEXT) return renderBody(values, payload);
   const head = `${renderHead(values, payload)}>`;
   let bytes = Buffer.byteLength(head) + END.length;
   for (const stanza of payload) bytes += byteLengthOf(stanza);
@@ -158,14 +155,15 @@ function renderHead(values: BodyValues, payload: readonly Stanza[]): string {
   let head = `<body xmlns='${NS.httpbind}'`;
   if (payload.some(isOfStream)) head += ` xmlns:stream='${NS.streams}'`;
   if (values !== NO_VALUES) {
-    const own = attributes(values);
-    if (own.includes(' xmpp:')) head += ` xmlns:xmpp='${NS.xbosh}'`;
-    head += own;
+    const usesXbosh = Object.keys(values).some((name) => name.startsWith('xmpp:') && values[name] !== undefined);
+    if (usesXbosh) head += ` xmlns:xmpp='${NS.xbosh}'`;
+    head += attributes(values);
   }
   return head;
 }
 
-function isOfStream({ ns }: Stanza): boolean {
+/** An element of the stream itself: its features, or its error. */
+export function isOfStream({ ns }: Stanza): boolean {
   return ns === NS.streams;
 }
 

@@ -160,13 +160,15 @@ export class BoshSession implements SessionOwner, PendingOwner {
     }
   }
 
+  /** As `#perform`, without a closure for each request. */
   #process(pending: Pending): void {
+    const { exchange } = pending;
     this.#isPausing = false;
     this.#inactivitySeconds = this.#agreement.inactivity;
     try {
       this.#take(pending, this.#handler.perform(pending));
     } catch (error) {
-      this.fail(codeOf(error), reasonOf(error), pending.exchange);
+      this.fail(codeOf(error), reasonOf(error), exchange);
     }
   }
 

@@ -4,8 +4,7 @@ import { randomId } from '../core/id.ts';
 import type { Stanza, StreamEnd } from '../core/ports.ts';
 import type { Session } from '../session/session.ts';
 import type { Stream } from '../stream/stream.ts';
-import { NS } from '../xml/ns.ts';
-import type { BodyRequest } from './body.ts';
+import { isOfStream, type BodyRequest } from './body.ts';
 import type { Agreement } from './creation.ts';
 import type { Deliveries } from './deliveries.ts';
 import { parseRoute, streamAttributes } from './extensions.ts';
@@ -158,8 +157,4 @@ export class RequestHandler {
     this.#session.restart(given, stream);
     return NO_EFFECT;
   }
-}
-
-function isOfStream({ ns }: Stanza): boolean {
-  return ns === NS.streams;
 }

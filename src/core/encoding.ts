@@ -1,3 +1,6 @@
+/** From so many UTF-16 units on, text is written by itself: to join it to other text would copy it once more. */
+export const LONG_TEXT = 4096;
+
 /** Long text, written piece by piece: to join it first would copy it once more. */
 export interface Pieces {
   readonly texts: readonly string[];

@@ -1,8 +1,8 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../core/clock.ts';
 import { GatewayError, reasonOf } from '../core/errors.ts';
 import type { Address } from './dns.ts';
-import { Incoming } from './incoming.ts';
+import { connectTo } from './incoming.ts';
 
 /** Time for one address before the next is tried beside it (RFC 8305 §5). */
 const BESIDE_MS = 250;
@@ -75,10 +75,7 @@ export function dial(
       if (next === undefined) return;
       const { address, family } = next;
       const options = { host: address, port, family, noDelay: true, autoSelectFamily: false };
-      const incoming = new Incoming();
-      const reading = { onread: incoming.options, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS };
-      const socket = connect({ ...options, ...reading });
-      incoming.feeds(socket);
+      const socket = connectTo({ ...options, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS });
       attempts.set(
         socket,
         clock.after(attemptMs, () => fail(socket, address, `no answer in ${attemptMs / 1000} s`)),

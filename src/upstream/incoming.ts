@@ -1,4 +1,4 @@
-import type { OnReadOpts, Socket } from 'node:net';
+import { connect, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
 
 /** One for all connections, for what comes on one is read before the next is: else each read takes 64 KiB of new memory. */
 const buffer = Buffer.allocUnsafeSlow(65_536);
@@ -10,12 +10,11 @@ interface Fed extends Socket {
 }
 
 /** What comes on a plain TCP connection, and who takes it. */
-export class Incoming {
+class Incoming {
   #take: ((bytes: Buffer) => void) | undefined;
   /** Came before there was anybody. */
   #early: Buffer[] = [];
 
-  /** For `net.connect`. */
   readonly options: OnReadOpts = {
     buffer,
     callback: (length) => {
@@ -26,14 +25,18 @@ export class Incoming {
     },
   };
 
-  feeds(socket: Socket): void {
-    (socket as Fed)[incomingOf] = this;
-  }
-
   set take(take: ((bytes: Buffer) => void) | undefined) {
     this.#take = take;
     if (take !== undefined) for (const bytes of this.#early.splice(0)) take(bytes);
   }
+}
+
+/** `net.connect`; what comes is for `listenTo`. */
+export function connectTo(options: TcpNetConnectOpts): Socket {
+  const incoming = new Incoming();
+  const socket: Fed = connect({ ...options, onread: incoming.options });
+  socket[incomingOf] = incoming;
+  return socket;
 }
 
 /** Bytes are the taker's own until it returns. Without one, they wait. */

@@ -1,9 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { encodingOf } from '../core/encoding.ts';
+import { LONG_TEXT, encodingOf } from '../core/encoding.ts';
 import { byteLengthOf, type Stanza } from '../xml/stanza.ts';
-
-/** From so many UTF-16 units on, text is written by itself: to join it to others would copy it once more. */
-const LONG = 4096;
 
 /** FIN and the opcode of text. */
 const TEXT = 0x81;
@@ -29,7 +26,7 @@ export function writeFrames(
     const encoding = encodingOf(xml, bytes);
     const callback = i === length - 1 ? sent : undefined;
     text += headOf(bytes);
-    if (encoding === 'latin1' && xml.length < LONG) {
+    if (encoding === 'latin1' && xml.length < LONG_TEXT) {
       text += xml;
       if (callback !== undefined) connection.write(text, 'latin1', callback);
       return;
