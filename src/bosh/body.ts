@@ -26,6 +26,12 @@ export function isEmptyRequest({ payload, type, pause, restart }: BodyRequest): 
   return payload.length === 0 && type === undefined && pause === undefined && !restart;
 }
 
+/** One that says nothing, of nobody. */
+export const NO_REQUEST: BodyRequest = {
+  ...{ sid: undefined, rid: 0, type: undefined, pause: undefined, restart: false, lang: undefined },
+  ...{ payload: [], attributes: new Map() },
+};
+
 /** What a request says, to be compared. */
 export function textOf(payload: readonly Stanza[]): string {
   let text = '';

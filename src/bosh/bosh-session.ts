@@ -2,22 +2,22 @@ import type { Timer } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
 import { ERRORS, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
 import { randomId } from '../core/id.ts';
-import type { StreamEnd, StreamHeader } from '../core/ports.ts';
+import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
 import type { GatewayContext } from '../session/context.ts';
 import { Session, type SessionOwner } from '../session/session.ts';
 import type { Stream } from '../stream/stream.ts';
 import { acknowledgedRid, ackValues, reportOf, type Report } from './acks.ts';
 import { Activity } from './activity.ts';
-import { NO_VALUES, isEmptyRequest, legacyStatus, renderBody, renderTerminate, type BodyRequest } from './body.ts';
+import { NO_VALUES, isEmptyRequest, renderBody, renderTerminate, type BodyRequest } from './body.ts';
 import { announced, type Agreement } from './creation.ts';
 import { Deliveries } from './deliveries.ts';
 import { aliveOf, isAlive, nextAnswer, nextDeadline, type EndKind } from './holder.ts';
 import { NOTHING, Pending, giveAnswer, type Exchange, type PastAnswer, type PendingOwner } from './pending.ts';
-import type { LastWords } from './last-words.ts';
-import { Repeats } from './repeats.ts';
+import { bid, farewellOf, type LastWords } from './last-words.ts';
+import { Repeats, type RepeatsOwner } from './repeats.ts';
 import { RequestHandler, type Effect } from './request-handler.ts';
 import type { BoshSessionSettings } from './settings.ts';
-import { RidWindow } from './window.ts';
+import { RidWindow, type WindowOwner } from './window.ts';
 
 /** What all BOSH sessions of one gateway share. */
 export interface BoshContext extends GatewayContext {
@@ -28,7 +28,14 @@ export interface BoshContext extends GatewayContext {
 const GAP_MS = 3000;
 
 /** One BOSH session: does what the window and the holder decide (XEP-0124, XEP-0206). */
-export class BoshSession implements SessionOwner, PendingOwner {
+export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, WindowOwner<PastAnswer> {
+  /** What the clock calls with a session, so that none has closures of its own. */
+  static readonly #timed = {
+    wait: (session: BoshSession): void => session.#settle(),
+    gone: (session: BoshSession): void => session.#finish({ code: 'client-gone' }),
+    gap: (session: BoshSession): void => session.#skipGap(),
+    gathered: (session: BoshSession): void => session.#gathered(),
+  };
   readonly id = randomId();
   readonly #agreement: Agreement;
   readonly #context: BoshContext;
@@ -41,7 +48,7 @@ export class BoshSession implements SessionOwner, PendingOwner {
   readonly #repeats: Repeats;
   readonly #creationRid: number;
   /** Ascending by rid. */
-  readonly #held: Pending[] = [];
+  #held: readonly Pending[] = [];
   /** Said in the next answer, once: which answer the client has not acknowledged, and since when (XEP-0124 §9.2). */
   #report: Report | undefined;
   #isPausing = false;
@@ -51,9 +58,9 @@ export class BoshSession implements SessionOwner, PendingOwner {
   #end: { readonly by: EndKind; readonly end: StreamEnd | undefined } | undefined;
   #isOver = false;
   /** When something is to be answered though nothing happens. */
-  readonly #wait: Deadline;
+  readonly #wait: Deadline<BoshSession>;
   #gap: Timer | undefined;
-  readonly #inactivity: Deadline;
+  readonly #inactivity: Deadline<BoshSession>;
   #inactivitySeconds: number;
   #firstRequest: Timer | undefined;
 
@@ -72,27 +79,20 @@ export class BoshSession implements SessionOwner, PendingOwner {
     this.#agreement = agreement;
     this.#inactivitySeconds = agreement.inactivity;
     this.#creationRid = rid;
-    this.#wait = new Deadline(context.clock, () => this.#settle());
-    this.#inactivity = new Deadline(context.clock, () => this.#finish({ code: 'client-gone' }));
+    this.#wait = new Deadline<BoshSession>(context.clock, BoshSession.#timed.wait, this);
+    this.#inactivity = new Deadline<BoshSession>(context.clock, BoshSession.#timed.gone, this);
     const { requests, acknowledges } = agreement;
-    this.#window = new RidWindow(rid, requests, settings.maxReplayBytes, acknowledges, (answered, past) => {
-      if (!past.isLost) this.#session.acknowledged(answered, past.payload, past.stream);
-    });
+    this.#window = new RidWindow(rid, requests, settings.maxReplayBytes, acknowledges, this);
     this.#activity = new Activity(settings, agreement.polling, context.clock);
     this.#session = new Session(context, settings, this, 'bosh', clientAddress);
     this.#deliveries = new Deliveries(settings.maxStreamsPerSession > 1);
-    this.#repeats = new Repeats(this.#window, agreement, this.#activity, context.clock, {
-      held: this.#held,
-      forward: (words, on) =>
-        this.#perform(on, () => this.#handler.forward(words, [...this.#session.streams.values()])),
-      fail: (code, detail, culprit) => this.fail(code, detail, culprit),
-    });
+    this.#repeats = new Repeats(this.#window, agreement, this.#activity, context.clock, this);
     this.#handler = new RequestHandler(this.#session, this.#deliveries, agreement, settings.maxStreamsPerSession);
     const pending = this.#pending(request, exchange, this.#openingWait());
     const stream = (pending.opens = this.#handler.create());
     this.#repeats.carries(pending);
-    this.#held.push(pending);
-    this.#perform(exchange, () => this.#handler.forward(payload, [stream]));
+    this.#held = [pending];
+    this.#forward(payload, [stream], exchange);
     this.#settle();
   }
 
@@ -116,7 +116,7 @@ export class BoshSession implements SessionOwner, PendingOwner {
         this.#accept(this.#pending(request, exchange, this.#agreement.wait));
         break;
       case 'park':
-        this.#window.park(rid, this.#pending(request, exchange, this.#agreement.wait));
+        this.#window.park(this.#pending(request, exchange, this.#agreement.wait));
         break;
       case 'repeat':
         this.#repeats.supersede(request, exchange);
@@ -146,30 +146,43 @@ export class BoshSession implements SessionOwner, PendingOwner {
       this.#watchActivity(request, exchange);
       if (this.#isOver) return;
       this.#repeats.carries(pending);
-      this.#held.push(pending);
+      this.#held = [...this.#held, pending];
       if (this.#end === undefined) this.#process(pending);
       if (this.#isOver) return;
     }
   }
 
-  #perform(exchange: Exchange | undefined, action: () => void): void {
+  /** Ascending by rid. */
+  get held(): readonly Pending[] {
+    return this.#held;
+  }
+
+  forward(payload: readonly Stanza[], exchange: Exchange): void {
+    this.#forward(payload, this.#session.streams, exchange);
+  }
+
+  #forward(payload: readonly Stanza[], streams: readonly Stream[], exchange: Exchange): void {
     try {
-      action();
+      this.#handler.forward(payload, streams);
     } catch (error) {
       this.fail(codeOf(error), reasonOf(error), exchange);
     }
   }
 
-  /** As `#perform`, without a closure for each request. */
   #process(pending: Pending): void {
     const { exchange } = pending;
     this.#isPausing = false;
     this.#inactivitySeconds = this.#agreement.inactivity;
     try {
       this.#take(pending, this.#handler.perform(pending));
+      pending.performed();
     } catch (error) {
       this.fail(codeOf(error), reasonOf(error), exchange);
     }
+  }
+
+  acknowledged(rid: number, past: PastAnswer): void {
+    if (!past.isLost) this.#session.acknowledged(rid, past.payload, past.stream);
   }
 
   #take(pending: Pending, { pause, end }: Effect): void {
@@ -198,7 +211,8 @@ export class BoshSession implements SessionOwner, PendingOwner {
   #settle(): void {
     if (this.#isOver) return;
     for (let answer = this.#next(); answer !== undefined; answer = this.#next()) {
-      const held = this.#held.shift() as Pending;
+      const held = this.#held[0] as Pending;
+      this.#held = this.#held.slice(1);
       if (answer.content === 'end') this.#conclude(held.detach());
       else this.#answer(held, answer.content === 'payload');
       if (this.#isOver) return;
@@ -255,7 +269,7 @@ export class BoshSession implements SessionOwner, PendingOwner {
     if (ended !== undefined) this.#handler.end(ended);
     if (isCreation) {
       const ms = this.#settings.firstRequestSeconds * 1000;
-      this.#firstRequest = this.#context.clock.after(ms, () => this.#finish({ code: 'client-gone' }));
+      this.#firstRequest = this.#context.clock.after(ms, BoshSession.#timed.gone, this);
     }
     if (!isKept) this.#endFor({ code: 'policy-violation', detail: 'answers are not acknowledged' });
   }
@@ -274,7 +288,7 @@ export class BoshSession implements SessionOwner, PendingOwner {
     if (!this.#repeats.hasIdleGap()) {
       this.#gap?.cancel();
       this.#gap = undefined;
-    } else this.#gap ??= clock.after(GAP_MS, () => this.#skipGap());
+    } else this.#gap ??= clock.after(GAP_MS, BoshSession.#timed.gap, this);
     // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
     if (this.#held.some(isAlive)) this.#inactivity.set(undefined);
     else if (this.#inactivitySeconds > 0 && !this.#inactivity.isSet) {
@@ -306,33 +320,19 @@ export class BoshSession implements SessionOwner, PendingOwner {
     if (this.#isOver) return;
     const others = this.#takeOpen().filter((exchange) => exchange !== culprit);
     const reason = culprit ?? others.shift();
-    for (const other of others) this.#reply(other, renderTerminate(ERRORS['other-request'].bosh), 'other-request');
+    const itIsOver = farewellOf(renderTerminate(ERRORS['other-request'].bosh), 'other-request', this.#agreement);
+    for (const other of others) bid(other, itIsOver);
     this.#sayLast(reason, renderTerminate(ERRORS[code].bosh), code);
     this.#finish({ code, detail });
   }
 
-  /** Why it is over; kept for a while where that does not reach the client (BOSH-ERR-15). */
   #sayLast(exchange: Exchange | undefined, body: string, code: ErrorCode | undefined): void {
-    const { content: contentType, wait } = this.#agreement;
-    const farewell = { body, contentType, status: this.#status(code) };
-    const onLost = (): void => this.#context.lastWords.keep(this.id, farewell, wait);
-    if (exchange === undefined) onLost();
-    exchange?.tellLoss({ onLost });
-    this.#reply(exchange, body, code);
-  }
-
-  #reply(exchange: Exchange | undefined, body: string, code: ErrorCode | undefined): void {
-    exchange?.answer(body, this.#agreement.content, this.#status(code));
-  }
-
-  /** Legacy clients want HTTP codes for three conditions (§17.1). */
-  #status(code: ErrorCode | undefined): number {
-    return this.#agreement.ver === undefined && code !== undefined ? legacyStatus(code) : 200;
+    this.#context.lastWords.say(this.id, farewellOf(body, code, this.#agreement), this.#agreement.wait, exchange);
   }
 
   #takeOpen(): Exchange[] {
     const open = [...this.#held, ...this.#window.allParked()].map((pending) => pending.detach());
-    this.#held.length = 0;
+    this.#held = [];
     return open.filter((exchange) => exchange !== undefined);
   }
 
@@ -343,24 +343,24 @@ export class BoshSession implements SessionOwner, PendingOwner {
     if (end?.code === 'client-gone') this.#repeats.requeueLost(this.#creationRid);
     for (const timer of [this.#wait, this.#gap, this.#inactivity, this.#firstRequest]) timer?.cancel();
     const body = end?.code === 'client-gone' ? renderTerminate(ERRORS['client-gone'].bosh) : renderBody({}, []);
-    for (const exchange of this.#takeOpen()) this.#reply(exchange, body, undefined);
+    for (const exchange of this.#takeOpen()) exchange.answer(body, this.#agreement.content);
     this.#session.finish(end);
   }
 
   onHeader(header: StreamHeader, stream: Stream): void {
-    this.#deliveries.announce(stream, header);
+    if (this.#session.streams.includes(stream)) this.#deliveries.announce(stream, header);
   }
 
   /** What comes in one read leaves in one answer. */
   onReadable(): void {
     if (this.#isGathering) return;
     this.#isGathering = true;
-    this.#context.clock.soon(BoshSession.#gathered, this);
+    this.#context.clock.soon(BoshSession.#timed.gathered, this);
   }
 
-  static #gathered(this: void, session: BoshSession): void {
-    session.#isGathering = false;
-    session.#settle();
+  #gathered(): void {
+    this.#isGathering = false;
+    this.#settle();
   }
 
   onFlow(full: boolean, stream: Stream): void {
@@ -371,8 +371,8 @@ export class BoshSession implements SessionOwner, PendingOwner {
   /** The last stream takes the session with it; another one ends alone (XEP-0124 §16.6). */
   onEnd(end: StreamEnd | undefined, stream: Stream): void {
     this.#fullStreams?.delete(stream);
-    if (!this.#session.streams.has(stream.name)) return;
-    const others = [...this.#session.streams.values()].filter((other) => other !== stream && !other.isOver);
+    if (!this.#session.streams.includes(stream)) return;
+    const others = this.#session.streams.filter((other) => other !== stream && !other.isOver);
     if (others.length > 0) this.#deliveries.end(stream, end);
     else this.#end ??= { by: 'told', end };
     this.#settle();
@@ -391,7 +391,7 @@ export class BoshSession implements SessionOwner, PendingOwner {
   /** The gateway ends the session: the servers learn it at once, the client as soon as it has a request open. */
   #endFor(end: StreamEnd): void {
     this.#end ??= { by: 'broken', end };
-    for (const stream of this.#session.streams.values()) this.#session.close(stream, end);
+    for (const stream of this.#session.streams) this.#session.close(stream, end);
   }
 
   destroy(): void {

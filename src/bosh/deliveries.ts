@@ -13,14 +13,28 @@ export interface Delivery {
   readonly ended: Stream | undefined;
 }
 
+/** A stream, and what the client is to hear of it. */
+class Turn {
+  readonly stream: Stream;
+  /** Said in the first answer after it is known (§7.2). */
+  header: StreamHeader | undefined;
+  isAnnounced = false;
+  /** The server ended this stream, and the session goes on without it (§16.6). */
+  end: { readonly end: StreamEnd | undefined } | undefined;
+
+  constructor(stream: Stream) {
+    this.stream = stream;
+  }
+
+  get hasSomething(): boolean {
+    return !this.stream.outbox.isEmpty || this.end !== undefined;
+  }
+}
+
 /** What waits for a client on all its streams, and whose turn it is: one stream an answer (XEP-0124 §16.4). */
 export class Deliveries {
   /** The one that was served longest ago comes first. */
-  readonly #turns: Stream[] = [];
-  /** Said in the first answer after it is known (§7.2); undefined once it is said. */
-  readonly #headers = new Map<Stream, StreamHeader | undefined>();
-  /** Undefined where there is none, as nearly always. */
-  #ends: Map<Stream, StreamEnd | undefined> | undefined;
+  #turns: readonly Turn[] = [];
   readonly #isNaming: boolean;
   #isMany = false;
 
@@ -29,42 +43,56 @@ export class Deliveries {
     this.#isNaming = isNaming;
   }
 
-  add(stream: Stream): void {
-    this.#turns.push(stream);
+  /** A stream of the session. Idempotent: what it says at once, as it is opened, comes before. */
+  add(stream: Stream): Turn {
+    const before = this.#turnOf(stream);
+    if (before !== undefined) return before;
+    const turn = new Turn(stream);
+    this.#turns = [...this.#turns, turn];
     if (this.#turns.length > 1) this.#isMany = true;
+    return turn;
   }
 
   remove(stream: Stream): void {
-    const index = this.#turns.indexOf(stream);
-    if (index >= 0) this.#turns.splice(index, 1);
-    this.#headers.set(stream, undefined);
-    this.#ends?.delete(stream);
+    this.#turns = this.#turns.filter((turn) => turn.stream !== stream);
+  }
+
+  #turnOf(stream: Stream): Turn | undefined {
+    for (const turn of this.#turns) if (turn.stream === stream) return turn;
+    return undefined;
   }
 
   /** The first header of a stream is told to the client; those after restarts are not. */
   announce(stream: Stream, header: StreamHeader): void {
-    if (!this.#headers.has(stream)) this.#headers.set(stream, header);
+    const turn = this.add(stream);
+    if (turn.isAnnounced) return;
+    turn.isAnnounced = true;
+    turn.header = header;
   }
 
   /** The server ended this stream, and the session goes on without it (§16.6). */
   end(stream: Stream, end: StreamEnd | undefined): void {
-    (this.#ends ??= new Map()).set(stream, end);
+    this.add(stream).end = { end };
   }
 
   /** True where there is something to carry: of any stream, or of that one which the request opens. */
   hasFor(opens: Stream | undefined): boolean {
-    return opens === undefined ? this.#turns.some((stream) => this.#has(stream)) : this.#has(opens);
+    if (opens === undefined) return this.#next() !== undefined;
+    return this.#turnOf(opens)?.hasSomething ?? !opens.outbox.isEmpty;
   }
 
-  #has(stream: Stream): boolean {
-    return !stream.outbox.isEmpty || this.#ends?.has(stream) === true;
+  #next(): Turn | undefined {
+    for (const turn of this.#turns) if (turn.hasSomething) return turn;
+    return undefined;
   }
 
   /** Takes what the next answer carries: up to `maxBytes` of one stream, or nothing where `maxBytes` is 0. */
   take(opens: Stream | undefined, maxBytes: number): Delivery {
-    const stream = opens ?? (maxBytes > 0 ? this.#turns.find((one) => this.#has(one)) : undefined);
-    const payload = maxBytes > 0 ? (stream?.outbox.take(maxBytes) ?? []) : [];
-    const header = this.#takeHeader(stream ?? (this.#isMany ? undefined : this.#turns[0]));
+    const next = maxBytes > 0 ? this.#next() : undefined;
+    const turn = opens === undefined ? next : this.#turnOf(opens);
+    const stream = opens ?? turn?.stream;
+    const payload = maxBytes > 0 && stream !== undefined ? stream.outbox.take(maxBytes) : NO_PAYLOAD;
+    const header = this.#takeHeader(stream === undefined && !this.#isMany ? this.#turns[0] : turn);
     const isNamed =
       this.#isNaming && stream !== undefined && (opens !== undefined || (this.#isMany && payload.length > 0));
     const name = isNamed ? stream.name : undefined;
@@ -72,27 +100,27 @@ export class Deliveries {
       name === undefined && header === undefined
         ? NO_VALUES
         : { stream: name, from: header?.from, authid: header?.id, 'xmpp:version': header?.version };
-    if (stream === undefined) return { values, payload, stream, ended: undefined };
-    if (maxBytes > 0 && payload.length === 0 && this.#ends?.has(stream) === true) return this.#farewell(stream);
-    if (this.#turns.length > 1 && this.#turns.includes(stream)) {
-      this.#turns.splice(this.#turns.indexOf(stream), 1);
-      this.#turns.push(stream);
+    if (turn !== undefined) {
+      if (maxBytes > 0 && payload.length === 0 && turn.end !== undefined) return this.#farewell(turn);
+      if (this.#turns.length > 1) this.#turns = [...this.#turns.filter((other) => other !== turn), turn];
     }
     return { values, payload, stream, ended: undefined };
   }
 
-  #takeHeader(stream: Stream | undefined): StreamHeader | undefined {
-    const header = stream === undefined ? undefined : this.#headers.get(stream);
-    if (stream !== undefined && header !== undefined) this.#headers.set(stream, undefined);
+  #takeHeader(turn: Turn | undefined): StreamHeader | undefined {
+    const header = turn?.header;
+    if (turn !== undefined) turn.header = undefined;
     return header;
   }
 
   /** A terminal condition with a stream's name ends that stream alone (§16.6). */
-  #farewell(stream: Stream): Delivery {
-    const end = this.#ends?.get(stream);
+  #farewell({ stream, end: why }: Turn): Delivery {
     this.remove(stream);
+    const end = why?.end;
     const condition = ERRORS[end?.code ?? 'upstream-closed'].bosh;
     const payload = end?.error === undefined ? [] : [end.error];
     return { values: { type: 'terminate', condition, stream: stream.name }, payload, stream, ended: stream };
   }
 }
+
+const NO_PAYLOAD: readonly Stanza[] = [];

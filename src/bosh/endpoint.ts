@@ -15,7 +15,7 @@ import { BodyError, legacyStatus, parseBody, renderTerminate, type BodyRequest }
 import { BoshSession, type BoshContext } from './bosh-session.ts';
 import type { BoshSessionSettings } from './settings.ts';
 import { DEFAULT_CONTENT_TYPE, negotiate, type NegotiationSettings } from './creation.ts';
-import { LastWords } from './last-words.ts';
+import { LastWords, bid } from './last-words.ts';
 import { HttpExchange, type ExchangeSettings } from './exchange.ts';
 import { boshQuery, readScript } from './script.ts';
 
@@ -207,7 +207,7 @@ export class BoshEndpoint {
   /** The session is over, and its client has not heard why. */
   #tellAgain(sid: string, exchange: HttpExchange): boolean {
     const farewell = this.context.lastWords.of(sid);
-    if (farewell !== undefined) exchange.answer(farewell.body, farewell.contentType, farewell.status);
+    if (farewell !== undefined) bid(exchange, farewell);
     return farewell !== undefined;
   }
 

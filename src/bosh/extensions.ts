@@ -8,9 +8,12 @@ const KNOWN = new Set(
   ),
 );
 
+const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
+
 /** `ua` and whatever else a site's own page says at creation: kept for events, never sent on (node-xmpp-bosh has it). */
 export function customAttributes(values: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  return new Map([...values].filter(([name]) => !KNOWN.has(name) && !name.startsWith('{')));
+  const own = [...values].filter(([name]) => !KNOWN.has(name) && !name.startsWith('{'));
+  return own.length === 0 ? NO_ATTRIBUTES : new Map(own);
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Text } from '../core/encoding.ts';
 import type { Stanza } from '../core/ports.ts';
 import type { Stream } from '../stream/stream.ts';
-import { textOfBody, renderBody, type BodyRequest } from './body.ts';
+import { NO_REQUEST, isEmptyRequest, textOfBody, renderBody, type BodyRequest } from './body.ts';
 import type { HeldRequest } from './holder.ts';
 
 /** One HTTP request that waits for its answer. */
@@ -82,6 +82,11 @@ export class Pending implements HeldRequest, ExchangeOwner {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     return exchange;
+  }
+
+  /** It is in its turn, and may be held for long: one that said nothing needs no more than that. */
+  performed(): void {
+    if (isEmptyRequest(this.request) && !this.request.attributes.has('key')) this.request = NO_REQUEST;
   }
 
   /** Asks the client to come again with this and all it has open (XEP-0124 §17.3). The request itself is kept. */

@@ -71,15 +71,15 @@ export class RequestHandler {
     if (request.restart) return this.#restart(request);
     if (this.#isAddition(request)) return this.#add(pending);
     const name = attributes.get('stream');
-    const stream = name === undefined ? undefined : this.#session.streams.get(name);
+    const stream = name === undefined ? undefined : this.#session.streamNamed(name);
     if (name !== undefined && stream === undefined) {
       if (this.#closed?.has(name) !== true) throw new GatewayError('item-not-found', 'no such stream');
       return NO_EFFECT;
     }
-    const targets = stream === undefined ? [...this.#session.streams.values()] : [stream];
+    const targets = stream === undefined ? this.#session.streams : [stream];
     const isOver = this.forward(payload, targets) || request.type === 'terminate';
     if (!isOver && request.pause === undefined) return NO_EFFECT;
-    const others = [...this.#session.streams.values()].filter((other) => !targets.includes(other) && !other.isOver);
+    const others = this.#session.streams.filter((other) => !targets.includes(other) && !other.isOver);
     if (isOver && others.length > 0) {
       for (const target of targets) this.end(target);
       return NO_EFFECT;
@@ -127,7 +127,7 @@ export class RequestHandler {
   #add(pending: Pending): Effect {
     const { attributes, lang } = pending.request;
     try {
-      if (this.#session.streams.size >= this.#maxStreams) {
+      if (this.#session.streams.length >= this.#maxStreams) {
         throw new GatewayError('policy-violation', 'maxStreamsPerSession is reached');
       }
       const to = normaliseDomain(attributes.get('to') ?? '');
@@ -144,8 +144,8 @@ export class RequestHandler {
 
   #restart({ attributes, lang }: BodyRequest): Effect {
     const name = attributes.get('stream');
-    const [only, ...others] = this.#session.streams.values();
-    const stream = name === undefined && others.length === 0 ? only : this.#session.streams.get(name ?? '');
+    const [only, ...others] = this.#session.streams;
+    const stream = name === undefined && others.length === 0 ? only : this.#session.streamNamed(name ?? '');
     if (stream === undefined) throw new GatewayError('item-not-found', 'no such stream to restart');
     const { to } = stream.view.request;
     const target = attributes.get('to');

@@ -14,41 +14,47 @@ interface Past<Answer> {
   bytes: number;
 }
 
+/** Hears of each answer that the client cannot ask for again. */
+export interface WindowOwner<Answer> {
+  acknowledged(rid: number, answer: Answer): void;
+}
+
+const NONE: readonly never[] = [];
+
 /** The request IDs of one session. Pure: it knows rids, the requests that wait for a gap to fill, and past answers. */
-export class RidWindow<Request, Answer> {
+export class RidWindow<Request extends { readonly rid: number }, Answer> {
   readonly #size: number;
   readonly #maxReplayBytes: number;
   readonly #keepsUnacknowledged: boolean;
-  readonly #acknowledged: ((rid: number, answer: Answer) => void) | undefined;
+  readonly #owner: WindowOwner<Answer> | undefined;
   #last: number;
   // Arrays, for there are few: what goes through a Map as through a queue leaves a chain of its old tables behind, and each of
-  // them keeps answers of long ago from the collector, until it looks at all memory.
-  readonly #parkedRids: number[] = [];
-  readonly #parked: Request[] = [];
-  readonly #open: number[] = [];
+  // them keeps answers of long ago from the collector, until it looks at all memory. Made anew when they change: one that is
+  // pushed to has room for 16 more.
+  #parked: readonly Request[] = NONE;
+  #open: readonly number[];
   /** The oldest first. */
-  readonly #answers: Past<Answer>[] = [];
+  #answers: readonly Past<Answer>[] = NONE;
   #replayBytes = 0;
   #pause: [rid: number, answer: Answer] | undefined;
 
   /**
    * `first` is the rid of the creation request, which is received already; `size` is the session's `requests`.
-   * `keepsUnacknowledged`: the client acknowledges, so answers are kept until it does (XEP-0124 §9.2). `acknowledged` hears of
-   * each answer that the client cannot ask for again.
+   * `keepsUnacknowledged`: the client acknowledges, so answers are kept until it does (XEP-0124 §9.2).
    */
   constructor(
     first: number,
     size: number,
     maxReplayBytes: number,
     keepsUnacknowledged = false,
-    acknowledged?: (rid: number, answer: Answer) => void,
+    owner?: WindowOwner<Answer>,
   ) {
     this.#keepsUnacknowledged = keepsUnacknowledged;
-    this.#acknowledged = acknowledged;
+    this.#owner = owner;
     this.#last = first;
     this.#size = size;
     this.#maxReplayBytes = maxReplayBytes;
-    this.#open.push(first);
+    this.#open = [first];
   }
 
   /** The highest rid that was processed; all below it were too. */
@@ -56,13 +62,9 @@ export class RidWindow<Request, Answer> {
     return this.#last;
   }
 
-  get parkedCount(): number {
-    return this.#parked.length;
-  }
-
   judge(rid: number): Verdict {
     if (rid > this.#last + this.#size) return 'refuse';
-    if (this.#parkedRids.includes(rid) || this.#open.includes(rid)) return 'repeat';
+    if (this.#open.includes(rid) || this.parked(rid) !== undefined) return 'repeat';
     if (rid === this.#last + 1) return 'accept';
     if (rid > this.#last) return 'park';
     return this.answerTo(rid) === undefined ? 'refuse' : 'replay';
@@ -71,16 +73,16 @@ export class RidWindow<Request, Answer> {
   /** The request with rid `last + 1` is processed from now on. */
   accept(rid: number): void {
     this.#last = rid;
-    this.#open.push(rid);
+    this.#open = [...this.#open, rid];
   }
 
-  park(rid: number, request: Request): void {
-    this.#parkedRids.push(rid);
-    this.#parked.push(request);
+  park(request: Request): void {
+    this.#parked = [...this.#parked, request];
   }
 
   parked(rid: number): Request | undefined {
-    return this.#parked[this.#parkedRids.indexOf(rid)];
+    for (const request of this.#parked) if (request.rid === rid) return request;
+    return undefined;
   }
 
   allParked(): readonly Request[] {
@@ -89,10 +91,10 @@ export class RidWindow<Request, Answer> {
 
   /** The parked request whose turn it is now, taken out; undefined while there is a gap. */
   unpark(): Request | undefined {
-    const index = this.#parkedRids.indexOf(this.#last + 1);
-    if (index < 0) return undefined;
-    this.#parkedRids.splice(index, 1);
-    return this.#parked.splice(index, 1)[0];
+    if (this.#parked.length === 0) return undefined;
+    const next = this.parked(this.#last + 1);
+    if (next !== undefined) this.#parked = this.#parked.filter((request) => request !== next);
+    return next;
   }
 
   /**
@@ -101,8 +103,7 @@ export class RidWindow<Request, Answer> {
    * room among them (BOSH-BRK-08, conformance A-07).
    */
   answered(rid: number, answer: Answer, bytes: number, isPause = false): boolean {
-    const index = this.#open.indexOf(rid);
-    if (index >= 0) this.#open.splice(index, 1);
+    this.#open = this.#open.filter((one) => one !== rid);
     if (isPause) {
       this.#pause = [rid, answer];
       return true;
@@ -124,10 +125,11 @@ export class RidWindow<Request, Answer> {
   }
 
   #forgetOldest(): void {
-    const past = this.#answers.shift();
-    if (past === undefined) return;
-    this.#replayBytes -= past.bytes;
-    this.#acknowledged?.(past.rid, past.answer);
+    const oldest = this.#answers[0];
+    if (oldest === undefined) return;
+    this.#answers = this.#answers.slice(1);
+    this.#replayBytes -= oldest.bytes;
+    this.#owner?.acknowledged(oldest.rid, oldest.answer);
   }
 
   answerTo(rid: number): Answer | undefined {
@@ -152,7 +154,7 @@ export class RidWindow<Request, Answer> {
   #remember(rid: number, answer: Answer, bytes: number): void {
     const past = this.#past(rid);
     this.#replayBytes += bytes - (past?.bytes ?? 0);
-    if (past === undefined) this.#answers.push({ rid, answer, bytes });
+    if (past === undefined) this.#answers = [...this.#answers, { rid, answer, bytes }];
     else {
       past.answer = answer;
       past.bytes = bytes;

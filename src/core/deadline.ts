@@ -4,17 +4,20 @@ import type { Clock, Timer } from './clock.ts';
  * A deadline that is moved with each request, and almost never reached: to put it off, or to take it away, touches no timer. The
  * timer looks when it fires whether the time has come.
  */
-export class Deadline {
+export class Deadline<T> {
   readonly #clock: Clock;
-  readonly #run: () => void;
+  readonly #run: (of: T) => void;
+  readonly #of: T;
   #at: number | undefined;
   #timer: Timer | undefined;
   /** When the timer fires; Infinity where it does not. */
   #firesAt = Infinity;
 
-  constructor(clock: Clock, run: () => void) {
+  /** `of` is what `run` is called with. */
+  constructor(clock: Clock, run: (of: T) => void, of: T) {
     this.#clock = clock;
     this.#run = run;
+    this.#of = of;
   }
 
   get isSet(): boolean {
@@ -30,11 +33,12 @@ export class Deadline {
   #fireAt(at: number): void {
     this.#firesAt = at;
     const ms = Math.max(0, at - this.#clock.now());
-    if (this.#timer === undefined) this.#timer = this.#clock.after(ms, () => this.#due());
+    if (this.#timer === undefined) this.#timer = this.#clock.after(ms, dueOf, this);
     else this.#timer.restart(ms);
   }
 
-  #due(): void {
+  /** For its timer alone. */
+  due(): void {
     this.#firesAt = Infinity;
     const at = this.#at;
     if (at === undefined) {
@@ -46,7 +50,7 @@ export class Deadline {
       return;
     }
     this.#at = undefined;
-    this.#run();
+    this.#run(this.#of);
   }
 
   /** For good: no timer is left. */
@@ -55,4 +59,8 @@ export class Deadline {
     this.#firesAt = Infinity;
     this.#timer?.cancel();
   }
+}
+
+function dueOf<T>(deadline: Deadline<T>): void {
+  deadline.due();
 }

@@ -27,7 +27,7 @@ export class Session implements StreamClient {
   readonly #settings: SessionSettings;
   readonly #owner: SessionOwner;
   readonly #view: SessionView;
-  readonly #streams = new Map<string, Stream>();
+  #streams: readonly Stream[] = [];
   /** How the streams ended for the client, while their servers still speak. Undefined where none has. */
   #ends: WeakMap<Stream, StreamEnd | undefined> | undefined;
   #authentication: Timer | undefined;
@@ -47,15 +47,18 @@ export class Session implements StreamClient {
     this.#view = { id: owner.id, transport, clientAddress };
   }
 
-  /** Streams that the client has not ended, by name. */
-  get streams(): ReadonlyMap<string, Stream> {
+  /** Streams that the client has not ended: one, as a rule. */
+  get streams(): readonly Stream[] {
     return this.#streams;
+  }
+
+  streamNamed(name: string): Stream | undefined {
+    return this.#streams.find((stream) => stream.name === name);
   }
 
   /** True once the client has logged in on one of its streams. */
   get isAuthenticated(): boolean {
-    for (const stream of this.#streams.values()) if (stream.isAuthenticated) return true;
-    return false;
+    return this.#streams.some(isAuthenticated);
   }
 
   /**
@@ -70,19 +73,19 @@ export class Session implements StreamClient {
     const { transport, clientAddress } = this.#view;
     const view = { name: randomId(), session: this.#view, request: { ...request, transport, clientAddress } };
     const stream = new Stream(view, this, this.#settings, clock, hooks);
-    this.#streams.set(stream.name, stream);
+    this.#streams = [...this.#streams, stream];
     registry.streams++;
     try {
       stream.connect(connector);
     } catch (error) {
-      this.#streams.delete(stream.name);
+      this.#remove(stream);
       registry.streams--;
       throw error;
     }
     if (isFirst) {
       registry.add(this.#owner);
       this.#isRegistered = true;
-      this.#authentication = clock.after(this.#settings.authenticationSeconds * 1000, () => this.#unauthenticated());
+      this.#authentication = clock.after(this.#settings.authenticationSeconds * 1000, unauthenticated, this);
     }
     log.info({ session: shortId(this.#owner.id), to: request.to, transport, client: clientAddress }, 'stream opened');
     events.tell('stream-add', view);
@@ -95,9 +98,14 @@ export class Session implements StreamClient {
     this.#authentication = undefined;
   }
 
-  #unauthenticated(): void {
+  #remove(stream: Stream): void {
+    this.#streams = this.#streams.filter((other) => other !== stream);
+  }
+
+  /** For its timer alone. */
+  unauthenticated(): void {
     if (this.isAuthenticated) return;
-    const mute = [...this.#streams.values()].filter(({ isOpening }) => isOpening);
+    const mute = this.#streams.filter(({ isOpening }) => isOpening);
     for (const stream of mute) this.#neverOpened(stream);
     if (mute.length === 0) this.#owner.onUnauthenticated();
   }
@@ -115,7 +123,7 @@ export class Session implements StreamClient {
   }
 
   onReadable(stream: Stream): void {
-    if (this.#streams.has(stream.name)) this.#owner.onReadable(stream);
+    if (this.#streams.includes(stream)) this.#owner.onReadable(stream);
     else this.#tellUndelivered(stream, stream.outbox.take(Infinity));
   }
 
@@ -163,7 +171,8 @@ export class Session implements StreamClient {
 
   /** One stream is over for the client; the server's side is closed as `end` says, orderly where it is undefined. Idempotent. */
   endStream(stream: Stream, end?: StreamEnd): void {
-    if (!this.#streams.delete(stream.name)) return;
+    if (!this.#streams.includes(stream)) return;
+    this.#remove(stream);
     const { events, log } = this.#context;
     (this.#ends ??= new WeakMap()).set(stream, end);
     this.#tellUndelivered(stream, stream.undelivered);
@@ -180,7 +189,7 @@ export class Session implements StreamClient {
 
   /** What was on its way to the client has not reached it. */
   putBack(stanzas: readonly Stanza[], stream: Stream): void {
-    if (this.#streams.has(stream.name)) stream.outbox.putBack(stanzas);
+    if (this.#streams.includes(stream)) stream.outbox.putBack(stanzas);
     else this.#tellUndelivered(stream, stanzas);
   }
 
@@ -195,7 +204,15 @@ export class Session implements StreamClient {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopWaiting();
-    for (const stream of this.#streams.values()) this.endStream(stream, end);
+    for (const stream of this.#streams) this.endStream(stream, end);
     this.#context.registry.remove(this.#owner);
   }
+}
+
+function isAuthenticated(stream: Stream): boolean {
+  return stream.isAuthenticated;
+}
+
+function unauthenticated(session: Session): void {
+  session.unauthenticated();
 }

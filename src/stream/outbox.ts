@@ -1,19 +1,27 @@
 import type { Stanza } from '../core/ports.ts';
 
+/** Hears whether an outbox is full. */
+export interface OutboxOwner {
+  onFull(full: boolean): void;
+}
+
+/** Nothing waits, and nothing is ever put in. */
+const NONE: Stanza[] = [];
+
 /**
  * What waits for the client, in order. Bounded by back-pressure: above `maxBytes` the server is no longer read, so no more can
  * gather than that, one read of its socket and one stanza (BOSH-PAY-14).
  */
 export class Outbox {
   readonly #maxBytes: number;
-  readonly #flow: (full: boolean) => void;
-  #waiting: Stanza[] = [];
+  readonly #owner: OutboxOwner;
+  #waiting = NONE;
   #bytes = 0;
   #full = false;
 
-  constructor(maxBytes: number, flow: (full: boolean) => void) {
+  constructor(maxBytes: number, owner: OutboxOwner) {
     this.#maxBytes = maxBytes;
-    this.#flow = flow;
+    this.#owner = owner;
   }
 
   get bytes(): number {
@@ -34,18 +42,20 @@ export class Outbox {
   }
 
   push(stanza: Stanza): void {
-    this.#waiting.push(stanza);
+    // Mostly there is one at a time, and an array that is pushed to has room for 16 more.
+    if (this.#waiting.length === 0) this.#waiting = [stanza];
+    else this.#waiting.push(stanza);
     this.#changed(stanza.bytes);
   }
 
   /** Puts back what a lost answer had taken, before all that came since (BOSH-BRK-06). */
   putBack(stanzas: readonly Stanza[]): void {
-    this.#waiting = [...stanzas, ...this.#waiting];
+    if (stanzas.length > 0) this.#waiting = [...stanzas, ...this.#waiting];
     this.#changed(stanzas.reduce((sum, { bytes }) => sum + bytes, 0));
   }
 
   /** Whole elements up to `maxBytes`, and at least one where there is one (BOSH-PAY-10). */
-  take(maxBytes: number): Stanza[] {
+  take(maxBytes: number): readonly Stanza[] {
     let count = 0;
     let bytes = 0;
     for (const stanza of this.#waiting) {
@@ -53,11 +63,11 @@ export class Outbox {
       count++;
       bytes += stanza.bytes;
     }
-    if (count === 0) return [];
+    if (count === 0) return NONE;
     const all = this.#waiting;
     const isAll = count === all.length;
     // The array itself, as a rule: an empty one that was full keeps its memory.
-    if (isAll) this.#waiting = [];
+    if (isAll) this.#waiting = NONE;
     this.#changed(-bytes);
     return isAll ? all : all.splice(0, count);
   }
@@ -68,6 +78,6 @@ export class Outbox {
     const full = this.#full ? this.#bytes > this.#maxBytes / 2 : this.#bytes > this.#maxBytes;
     if (full === this.#full) return;
     this.#full = full;
-    this.#flow(full);
+    this.#owner.onFull(full);
   }
 }

@@ -10,7 +10,7 @@ import { bounce, refusalOf } from './bounce.ts';
 import { endOf, type FencedStream } from './fence.ts';
 import { Gate, type GateSettings } from './gate.ts';
 import { Guard, type GuardSettings } from './guard.ts';
-import { Outbox } from './outbox.ts';
+import { Outbox, type OutboxOwner } from './outbox.ts';
 
 /** What the transport in front of a stream wants to hear of it. */
 export interface StreamClient {
@@ -38,8 +38,10 @@ export interface StreamSettings extends GuardSettings, GateSettings {
  */
 type State = 'opening' | 'open' | 'closing' | 'closed';
 
+const NONE: readonly never[] = [];
+
 /** One XMPP stream between a client, whatever its transport, and a connector. */
-export class Stream implements FencedStream {
+export class Stream implements FencedStream, OutboxOwner {
   readonly view: StreamView;
   readonly outbox: Outbox;
   readonly #client: StreamClient;
@@ -54,7 +56,7 @@ export class Stream implements FencedStream {
   #serverIsFull = false;
   #state: State = 'opening';
   /** From the client, while there is no header: sent in order as soon as there is. */
-  #early: Stanza[] = [];
+  #early: readonly Stanza[] = NONE;
   #earlyBytes = 0;
   #restartDue = false;
   #authenticated = false;
@@ -69,9 +71,7 @@ export class Stream implements FencedStream {
     this.#settings = settings;
     this.#clock = clock;
     this.#hooks = hooks;
-    this.outbox = new Outbox(settings.maxQueuedBytes, (full) =>
-      this.#holdServer(full, this.#toClient?.isFull === true),
-    );
+    this.outbox = new Outbox(settings.maxQueuedBytes, this);
     if (hooks.nodes !== undefined) {
       const owner = {
         ...this.#gateOwner(),
@@ -98,6 +98,10 @@ export class Stream implements FencedStream {
       onFault: (error: GatewayError) => this.#client.onFault(error, this),
       onFailed: (error: unknown) => this.fail(endOf(error)),
     };
+  }
+
+  onFull(full: boolean): void {
+    this.#holdServer(full, this.#toClient?.isFull === true);
   }
 
   /** `others`: something else holds it anyway. */
@@ -178,7 +182,7 @@ export class Stream implements FencedStream {
       if (this.#earlyBytes > this.#settings.maxUpstreamBacklogBytes) {
         throw new GatewayError('policy-violation', 'too much was sent before the server answered');
       }
-      this.#early.push(stanza);
+      this.#early = [...this.#early, stanza];
     }
   }
 
@@ -250,7 +254,7 @@ export class Stream implements FencedStream {
     this.#state = 'open';
     this.#client.onHeader(header, this);
     const early = this.#early;
-    this.#early = [];
+    this.#early = NONE;
     this.#earlyBytes = 0;
     try {
       for (const stanza of early) this.#upstream?.send(stanza);
@@ -290,7 +294,7 @@ export class Stream implements FencedStream {
   #end(end: StreamEnd | undefined, before?: () => void): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#early = [];
+    this.#early = NONE;
     before?.();
     this.#client.onEnd(end, this);
   }

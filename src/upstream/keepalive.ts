@@ -117,10 +117,11 @@ export class Keepalive {
     this.#idleMs = Math.min(usual, this.#idleSeconds * SHARE) * 1000;
     this.#silentMs = serverSilenceSeconds === 0 ? Infinity : serverSilenceSeconds * 1000;
     const first = Math.min(this.#idleMs, this.#silentMs * ASK_AT);
-    if (first !== Infinity) this.#timer = this.#clock.after(first, () => this.#look());
+    if (first !== Infinity) this.#timer = this.#clock.after(first, look, this);
   }
 
-  #look(): void {
+  /** For its timer alone. */
+  look(): void {
     if (this.#sentAt + this.#idleMs <= this.#clock.now()) this.#handlers.onIdle(' ');
     if (!this.#handlers.isListening) this.heard();
     const now = this.#clock.now();
@@ -145,6 +146,10 @@ export class Keepalive {
       this.#handlers.onIdle(`<iq xmlns='${NS.client}' type='get' id='${this.#asked}'><ping xmlns='${NS.ping}'/></iq>`);
     } else this.heard();
   }
+}
+
+function look(keepalive: Keepalive): void {
+  keepalive.look();
 }
 
 /** XEP-0478: how long the server waits for anything at all. */

@@ -38,14 +38,15 @@ export class Heartbeat {
       this.#unanswered = 0;
       if (!allowance.take()) handlers.onFlood();
     });
-    if (pingSeconds > 0) this.#timer = clock.after(pingSeconds * 1000, () => this.#due());
+    if (pingSeconds > 0) this.#timer = clock.after(pingSeconds * 1000, due, this);
   }
 
   stop(): void {
     this.#timer?.cancel();
   }
 
-  #due(): void {
+  /** For its timer alone. */
+  due(): void {
     if (this.#handlers.isRead && this.#unanswered++ >= MOST_UNANSWERED) {
       this.#socket.terminate();
       return;
@@ -67,4 +68,8 @@ export class Heartbeat {
       if (next !== undefined && this.#socket.readyState === this.#socket.OPEN) this.#pong(next);
     });
   }
+}
+
+function due(heartbeat: Heartbeat): void {
+  heartbeat.due();
 }

@@ -15,10 +15,10 @@ const collectGarbage = runInNewContext('gc') as () => void;
 /** The system's clock, which knows how many of its timers are still to fire. */
 function countingClock(): { clock: Clock; pending: Set<Timer> } {
   const pending = new Set<Timer>();
-  const after: Clock['after'] = (ms, run) => {
+  const after: Clock['after'] = (ms, run, of) => {
     const timer = systemClock.after(ms, () => {
       pending.delete(counted);
-      run();
+      run(of as Parameters<typeof run>[0]);
     });
     const counted: Timer = {
       cancel: () => (pending.delete(counted), timer.cancel()),

@@ -131,7 +131,7 @@ test('BOSH-RID-04, BOSH-BRK-01: the window is (last, last + requests], the newes
   const moves = fc.array(fc.tuple(fc.integer({ min: -6, max: 6 }), fc.boolean()), { maxLength: 40 });
   fc.assert(
     fc.property(first, fc.integer({ min: 1, max: 5 }), moves, (start, size, sequence) => {
-      const window = new RidWindow<number, string>(start, size, Infinity);
+      const window = new RidWindow<{ rid: number }, string>(start, size, Infinity);
       const plain = new PlainWindow(start, size);
       for (const [offset, answer] of sequence) {
         const rid = plain.last + offset;
@@ -139,11 +139,11 @@ test('BOSH-RID-04, BOSH-BRK-01: the window is (last, last + requests], the newes
         const verdict = window.judge(rid);
         assert.equal(verdict, plain.judge(rid), `rid ${rid - start}`);
         if (verdict === 'park') {
-          window.park(rid, rid);
+          window.park({ rid });
           plain.parked.add(rid);
         }
         if (verdict === 'accept') {
-          for (let next: number | undefined = rid; next !== undefined; next = window.unpark()) {
+          for (let next: number | undefined = rid; next !== undefined; next = window.unpark()?.rid) {
             window.accept(next);
             plain.parked.delete(next);
             plain.open.add((plain.last = next));
@@ -156,7 +156,7 @@ test('BOSH-RID-04, BOSH-BRK-01: the window is (last, last + requests], the newes
         plain.answers = [...plain.answers, oldest].slice(-Math.max(size, 2));
         for (const kept of plain.answers) assert.equal(window.answerTo(kept), `answer ${kept}`);
       }
-      assert.deepEqual([window.last, window.parkedCount], [plain.last, plain.parked.size]);
+      assert.deepEqual([window.last, window.allParked().length], [plain.last, plain.parked.size]);
     }),
     { numRuns: 2000 },
   );

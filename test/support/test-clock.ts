@@ -10,8 +10,8 @@ export class TestClock implements Clock {
     return this.#now;
   }
 
-  after(ms: number, run: () => void): Timer {
-    return new TestTimer(this, ms, run);
+  after<T>(ms: number, run: (of: T) => void, of?: T): Timer {
+    return new TestTimer(this, ms, () => run(of as T));
   }
 
   /** At once: a test looks at each step. */

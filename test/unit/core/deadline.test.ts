@@ -6,7 +6,7 @@ import { TestClock } from '../../support/test-clock.ts';
 function started() {
   const clock = new TestClock();
   const reached: number[] = [];
-  const deadline = new Deadline(clock, () => reached.push(clock.now()));
+  const deadline = new Deadline(clock, (list) => list.push(clock.now()), reached);
   return { clock, reached, deadline };
 }
 
@@ -66,10 +66,11 @@ test('deadline: one that was cancelled leaves no timer', () => {
 test('deadline: it may be set anew when it is reached', () => {
   const clock = new TestClock();
   const reached: number[] = [];
-  const deadline: Deadline = new Deadline(clock, () => {
-    reached.push(clock.now());
-    if (reached.length < 3) deadline.set(clock.now() + 10);
-  });
+  const again = (list: number[]): void => {
+    list.push(clock.now());
+    if (list.length < 3) deadline.set(clock.now() + 10);
+  };
+  const deadline = new Deadline(clock, again, reached);
   deadline.set(10);
   clock.advance(1000);
   assert.deepEqual(reached, [10, 20, 30]);
