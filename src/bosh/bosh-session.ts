@@ -3,26 +3,23 @@ import { Deadline } from '../core/deadline.ts';
 import { ERRORS, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
 import { randomId } from '../core/id.ts';
 import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
-import type { GatewayContext } from '../session/context.ts';
+import { withItem } from '../core/short-list.ts';
+import type { Security } from '../http/client-address.ts';
 import { Session, type SessionOwner } from '../session/session.ts';
 import type { Stream } from '../stream/stream.ts';
 import { acknowledgedRid, ackValues, reportOf, type Report } from './acks.ts';
 import { Activity } from './activity.ts';
 import { NO_VALUES, isEmptyRequest, renderBody, renderTerminate, type BodyRequest } from './body.ts';
+import type { BoshContext } from './context.ts';
 import { announced, type Agreement } from './creation.ts';
 import { Deliveries } from './deliveries.ts';
 import { aliveOf, isAlive, nextAnswer, nextDeadline, type EndKind } from './holder.ts';
 import { NOTHING, Pending, giveAnswer, type Exchange, type PastAnswer, type PendingOwner } from './pending.ts';
-import { bid, farewellOf, type LastWords } from './last-words.ts';
+import { bid, farewellOf } from './last-words.ts';
 import { Repeats, type RepeatsOwner } from './repeats.ts';
 import { RequestHandler, type Effect } from './request-handler.ts';
 import type { BoshSessionSettings } from './settings.ts';
 import { RidWindow, type WindowOwner } from './window.ts';
-
-/** What all BOSH sessions of one gateway share. */
-export interface BoshContext extends GatewayContext {
-  readonly lastWords: LastWords;
-}
 
 /** So long a request may be passed by a later one (ms): what is late then was never sent. */
 const GAP_MS = 3000;
@@ -37,6 +34,8 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
     gathered: (session: BoshSession): void => session.#gathered(),
   };
   readonly id = randomId();
+  /** Of the connection on which it began; undefined where it was made without one. */
+  security: Security | undefined;
   readonly #agreement: Agreement;
   readonly #context: BoshContext;
   readonly #settings: BoshSessionSettings;
@@ -146,7 +145,7 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
       this.#watchActivity(request, exchange);
       if (this.#isOver) return;
       this.#repeats.carries(pending);
-      this.#held = [...this.#held, pending];
+      this.#held = withItem(this.#held, pending);
       if (this.#end === undefined) this.#process(pending);
       if (this.#isOver) return;
     }

@@ -1,5 +1,6 @@
 import { ERRORS } from '../core/errors.ts';
 import type { Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
+import { withItem, withoutItem } from '../core/short-list.ts';
 import type { Stream } from '../stream/stream.ts';
 import { NO_VALUES, type BodyValues } from './body.ts';
 
@@ -48,7 +49,7 @@ export class Deliveries {
     const before = this.#turnOf(stream);
     if (before !== undefined) return before;
     const turn = new Turn(stream);
-    this.#turns = [...this.#turns, turn];
+    this.#turns = withItem(this.#turns, turn);
     if (this.#turns.length > 1) this.#isMany = true;
     return turn;
   }
@@ -102,7 +103,7 @@ export class Deliveries {
         : { stream: name, from: header?.from, authid: header?.id, 'xmpp:version': header?.version };
     if (turn !== undefined) {
       if (maxBytes > 0 && payload.length === 0 && turn.end !== undefined) return this.#farewell(turn);
-      if (this.#turns.length > 1) this.#turns = [...this.#turns.filter((other) => other !== turn), turn];
+      if (this.#turns.length > 1) this.#turns = withItem(withoutItem(this.#turns, turn), turn);
     }
     return { values, payload, stream, ended: undefined };
   }

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ERRORS, codeOf, reasonOf, type ErrorCode } from '../core/errors.ts';
-import { clientAddress, mayContinue, securityOf, type Security } from '../http/client-address.ts';
+import { clientAddress, mayContinue, securityOf } from '../http/client-address.ts';
 import { CODINGS_READ } from '../http/content-coding.ts';
 import type { Origins } from '../http/origins.ts';
+import { letGoOfFields } from '../http/fields.ts';
 import { readBody, type BodyResult, type BodySettings } from '../http/read-body.ts';
 import { respond, respondAndClose, respondText } from '../http/respond.ts';
 import type { Throttle } from '../http/throttle.ts';
@@ -12,7 +13,8 @@ import { NS } from '../xml/ns.ts';
 import type { XmlLimits } from '../xml/reader.ts';
 import { escapeText } from '../xml/write.ts';
 import { BodyError, legacyStatus, parseBody, renderTerminate, type BodyRequest } from './body.ts';
-import { BoshSession, type BoshContext } from './bosh-session.ts';
+import { BoshSession } from './bosh-session.ts';
+import type { BoshContext } from './context.ts';
 import type { BoshSessionSettings } from './settings.ts';
 import { DEFAULT_CONTENT_TYPE, negotiate, type NegotiationSettings } from './creation.ts';
 import { LastWords, bid } from './last-words.ts';
@@ -41,8 +43,6 @@ export class BoshEndpoint {
   readonly context: BoshContext;
   readonly #settings: BoshSettings;
   readonly #origins: Origins;
-  /** How well the connection was protected on which each session began. */
-  readonly #securities = new WeakMap<BoshSession, Security>();
   readonly #throttle: Throttle;
   readonly #proxies: TrustedProxies;
 
@@ -183,7 +183,7 @@ export class BoshEndpoint {
     try {
       // The session answers when there is something to say; it lives in the registry.
       const session = new BoshSession(this.context, this.#settings, agreement, request, exchange, address);
-      this.#securities.set(session, securityOf(http));
+      session.security = securityOf(http);
       this.context.registry.whenOver(session.id, release);
     } catch (error) {
       release();
@@ -193,13 +193,14 @@ export class BoshEndpoint {
 
   #continue(sid: string, request: BodyRequest, exchange: HttpExchange, http: IncomingMessage): void {
     const session = this.#session(sid);
-    const first = session === undefined ? undefined : this.#securities.get(session);
+    const first = session?.security;
     if (first !== undefined && !mayContinue(first, securityOf(http))) {
       // Whoever sends this is not to learn that the session exists, and cannot end it (XEP-0124 §19.1).
       http.socket.destroy();
     } else if (session !== undefined) {
       // One that was made without HTTP begins with its first request here.
-      if (first === undefined) this.#securities.set(session, securityOf(http));
+      session.security ??= securityOf(http);
+      letGoOfFields(http);
       session.receive(request, exchange);
     } else if (!this.#tellAgain(sid, exchange)) this.#refuseSid(exchange, http);
   }

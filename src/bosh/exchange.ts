@@ -24,6 +24,7 @@ export class HttpExchange implements Exchange {
   readonly #settings: ExchangeSettings;
   readonly #fields: Fields;
   readonly #callback: string | undefined;
+  readonly #acceptEncoding: string | undefined;
   #owner: ExchangeOwner | undefined;
 
   /** `fields`: of every answer. `callback`: the answer is a script that calls it. */
@@ -39,6 +40,7 @@ export class HttpExchange implements Exchange {
     this.#settings = settings;
     this.#fields = fields;
     this.#callback = callback;
+    this.#acceptEncoding = settings.compression ? (request.headers['accept-encoding'] as string | undefined) : undefined;
   }
 
   answer(body: Text, contentType: string, status = 200): void {
@@ -75,7 +77,7 @@ export class HttpExchange implements Exchange {
     const { compression, compressAboveBytes } = this.#settings;
     const vary = compression ? VARY : NO_FIELDS;
     const isLong = compression && byteLength(body) > compressAboveBytes;
-    const coding = isLong ? acceptedCoding(this.#response.req.headers['accept-encoding']) : undefined;
+    const coding = isLong ? acceptedCoding(this.#acceptEncoding) : undefined;
     if (coding === undefined) this.#respond(status, contentType, body, vary);
     else this.#respond(status, contentType, encode(joined(body), coding), [...vary, 'Content-Encoding', coding]);
   }

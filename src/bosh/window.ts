@@ -1,3 +1,5 @@
+import { withItem, withoutItem } from '../core/short-list.ts';
+
 /**
  * What a rid means when it arrives (XEP-0124 §14):
  * `accept`: the next one, process it. `park`: inside the window with a gap before it. `repeat`: came before and is not answered
@@ -29,8 +31,7 @@ export class RidWindow<Request extends { readonly rid: number }, Answer> {
   readonly #owner: WindowOwner<Answer> | undefined;
   #last: number;
   // Arrays, for there are few: what goes through a Map as through a queue leaves a chain of its old tables behind, and each of
-  // them keeps answers of long ago from the collector, until it looks at all memory. Made anew when they change: one that is
-  // pushed to has room for 16 more.
+  // them keeps answers of long ago from the collector, until it looks at all memory.
   #parked: readonly Request[] = NONE;
   #open: readonly number[];
   /** The oldest first. */
@@ -73,11 +74,11 @@ export class RidWindow<Request extends { readonly rid: number }, Answer> {
   /** The request with rid `last + 1` is processed from now on. */
   accept(rid: number): void {
     this.#last = rid;
-    this.#open = [...this.#open, rid];
+    this.#open = withItem(this.#open, rid);
   }
 
   park(request: Request): void {
-    this.#parked = [...this.#parked, request];
+    this.#parked = withItem(this.#parked, request);
   }
 
   parked(rid: number): Request | undefined {
@@ -93,7 +94,7 @@ export class RidWindow<Request extends { readonly rid: number }, Answer> {
   unpark(): Request | undefined {
     if (this.#parked.length === 0) return undefined;
     const next = this.parked(this.#last + 1);
-    if (next !== undefined) this.#parked = this.#parked.filter((request) => request !== next);
+    if (next !== undefined) this.#parked = withoutItem(this.#parked, next);
     return next;
   }
 
@@ -103,7 +104,7 @@ export class RidWindow<Request extends { readonly rid: number }, Answer> {
    * room among them (BOSH-BRK-08, conformance A-07).
    */
   answered(rid: number, answer: Answer, bytes: number, isPause = false): boolean {
-    this.#open = this.#open.filter((one) => one !== rid);
+    this.#open = withoutItem(this.#open, rid);
     if (isPause) {
       this.#pause = [rid, answer];
       return true;
@@ -154,7 +155,7 @@ export class RidWindow<Request extends { readonly rid: number }, Answer> {
   #remember(rid: number, answer: Answer, bytes: number): void {
     const past = this.#past(rid);
     this.#replayBytes += bytes - (past?.bytes ?? 0);
-    if (past === undefined) this.#answers = [...this.#answers, { rid, answer, bytes }];
+    if (past === undefined) this.#answers = withItem(this.#answers, { rid, answer, bytes });
     else {
       past.answer = answer;
       past.bytes = bytes;

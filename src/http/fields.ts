@@ -1,13 +1,22 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
-/**
- * The first field of that name (in lower case), as it was sent. Reading `request.headers` makes an object of all fields: most
- * requests have none of those that matter.
- */
-export function rawField({ rawHeaders }: IncomingMessage, name: string): string | undefined {
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const field = rawHeaders[i] as string;
-    if (field.length === name.length && field.toLowerCase() === name) return rawHeaders[i + 1];
-  }
-  return undefined;
+const isOwn = Symbol('of the own server');
+
+interface Noted extends IncomingMessage {
+  [isOwn]?: boolean;
+}
+
+/** The request came by the gateway's own server: nobody else looks at it, now or when it is answered. */
+export function noteOwn(request: Noted): void {
+  request[isOwn] = true;
+}
+
+const NO_FIELDS: string[] = [];
+const NO_HEADERS: IncomingHttpHeaders = {};
+
+/** A request that is held for a minute needs its header fields no more, and browsers send a kilobyte of them. */
+export function letGoOfFields(request: Noted): void {
+  if (request[isOwn] !== true) return;
+  request.rawHeaders = NO_FIELDS;
+  request.headers = NO_HEADERS;
 }

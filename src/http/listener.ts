@@ -4,12 +4,12 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../core/clock.ts';
 import { noteClientAddress, plainAddress } from './client-address.ts';
-import { rawField } from './fields.ts';
+import { noteOwn } from './fields.ts';
 import type { Origins } from './origins.ts';
 import { respondAndClose, respondRaw, respondText, type CustomHeaders } from './respond.ts';
 import { findPage, pathOf, type Page } from './router.ts';
 import { ProxyIn } from './proxy-in.ts';
-import type { Throttle } from './throttle.ts';
+import { NOT_COUNTED, type Throttle } from './throttle.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
 
 export interface ListenerSettings {
@@ -87,7 +87,10 @@ export class Listener {
       maxHeaderSize: MAX_HEADER_BYTES + longestGet,
       noDelay: true,
     };
-    const handle = (request: IncomingMessage, response: ServerResponse) => this.handle(request, response);
+    const handle = (request: IncomingMessage, response: ServerResponse): void => {
+      noteOwn(request);
+      this.handle(request, response);
+    };
     if (tls === undefined) this.#server = createServer(options, handle);
     else {
       const { cert, key, clientCa } = tls;
@@ -138,9 +141,10 @@ export class Listener {
     const source = this.#proxyIn.sourceOf(socket);
     const peer = plainAddress(source ?? socket.remoteAddress);
     // A proxy's connections are those of all its clients.
-    const release = this.#proxies.trusts(peer) ? () => {} : this.#throttle.admitConnection(peer);
+    const release = this.#proxies.trusts(peer) ? NOT_COUNTED : this.#throttle.admitConnection(peer);
     if (release !== undefined) {
-      socket.once('close', release);
+      // Not `once`, which takes more memory: it comes once anyway.
+      if (release !== NOT_COUNTED) socket.on('close', release);
       return;
     }
     this.#refused.add(socket);
@@ -204,7 +208,7 @@ export class Listener {
 
 /** What Node's parser lets pass and HTTP does not (conformance C1). */
 function faultOf(request: IncomingMessage, maxTarget = MAX_TARGET_LENGTH): [status: number, text: string] | undefined {
-  const { httpVersionMajor, httpVersionMinor, rawHeaders, url = '' } = request;
+  const { httpVersionMajor, httpVersionMinor, headers, rawHeaders, url = '' } = request;
   if (httpVersionMajor !== 1 || httpVersionMinor > 1) return [505, 'HTTP/1.1 is spoken here.'];
   if (rawHeaders.length / 2 > MAX_HEADERS) return [431, 'Too many header fields.'];
   if (url.length > Math.max(maxTarget, MAX_TARGET_LENGTH)) return [414, 'The request target is too long.'];
@@ -216,12 +220,11 @@ function faultOf(request: IncomingMessage, maxTarget = MAX_TARGET_LENGTH): [stat
     if (i % 2 === 0 && text.length === 4 && text.toLowerCase() === 'host') hosts++;
   }
   if (fieldBytes > MAX_HEADER_BYTES) return [431, 'The header fields are too long.'];
-  const coding =
-    rawField(request, 'transfer-encoding') === undefined ? undefined : request.headers['transfer-encoding'];
+  const coding = headers['transfer-encoding'];
   if (coding !== undefined && !/^(chunked)?$/i.test(coding)) return [501, 'The one transfer coding here is chunked.'];
   if (hosts > 1 || (hosts === 0 && httpVersionMinor === 1)) return [400, 'There must be one Host.'];
   // A proxy has taken it from TLS early data, which anybody may repeat (RFC 8470). Node itself takes none.
-  if (rawField(request, 'early-data') !== undefined && request.headers['early-data'] === '1')
+  if (headers['early-data'] === '1')
     return [425, 'Again, please, when the TLS handshake is over.'];
   return undefined;
 }

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { codingOf, decode, type Coding } from './content-coding.ts';
-import { rawField } from './fields.ts';
 
 /**
  * What became of a request body: its bytes, decoded; `too-large`, with the rest left unread; `coding`, one that is not read here;
@@ -21,14 +20,14 @@ export interface BodySettings {
  */
 export function readBody<T>(request: IncomingMessage, settings: BodySettings, done: BodyDone<T>, of: T): void {
   const { maxBodyBytes: maxBytes, compression } = settings;
-  const isCoded = rawField(request, 'content-encoding') !== undefined;
-  const coding = isCoded ? codingOf(request.headers['content-encoding']) : 'identity';
+  const { 'content-encoding': codingText, 'content-length': length } = request.headers;
+  const coding = codingText === undefined ? 'identity' : codingOf(codingText);
   if (coding === undefined || (coding !== 'identity' && !compression)) {
     done('coding', request, of);
     return;
   }
   // HTTP's parser lets no second one pass, and nothing but digits.
-  if (Number(rawField(request, 'content-length') ?? 0) > maxBytes) {
+  if (Number(length ?? 0) > maxBytes) {
     done('too-large', request, of);
     return;
   }

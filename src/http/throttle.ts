@@ -15,6 +15,9 @@ export interface ThrottleSettings {
 /** To be called once, when what was let in is over. */
 export type Release = () => void;
 
+/** What is not counted is let in, too. */
+export const NOT_COUNTED: Release = () => {};
+
 /** What is going on from one address. */
 interface Visitor {
   connections: number;
@@ -27,8 +30,6 @@ interface Visitor {
 const MAX_IDLE = 10_000;
 /** Lines in the log: a flood of clients must not become a flood of them. */
 const COMPLAINTS = { burst: 5, perSecond: 0.1 };
-
-const nothing: Release = () => {};
 
 /** Who may come in at all, by address, before anything is made or dialled for it (BOSH-ERR-14, BOSH-SEC-08). */
 export class Throttle {
@@ -56,7 +57,7 @@ export class Throttle {
   /** Counts a TCP connection in; undefined where there are too many (H-38). */
   admitConnection(address: string): Release | undefined {
     const { maxConnectionsPerAddress: most } = this.#settings;
-    if (most === 0 || this.#isExempt(address)) return nothing;
+    if (most === 0 || this.#isExempt(address)) return NOT_COUNTED;
     const visitor = this.#visitor(address);
     if (visitor.connections >= most) return this.#refuse(address, 'maxConnectionsPerAddress');
     return this.#count(clientKey(address), visitor, 'connections');
@@ -65,7 +66,7 @@ export class Throttle {
   /** Counts a session in; undefined where there are too many, or too many in a short time. */
   admitSession(address: string): Release | undefined {
     const { maxSessionsPerAddress: most, sessionsPerMinutePerAddress: rate } = this.#settings;
-    if ((most === 0 && rate === 0) || this.#isExempt(address)) return nothing;
+    if ((most === 0 && rate === 0) || this.#isExempt(address)) return NOT_COUNTED;
     const visitor = this.#visitor(address);
     if (most > 0 && visitor.sessions >= most) return this.#refuse(address, 'maxSessionsPerAddress');
     if (rate > 0 && !visitor.created.take()) return this.#refuse(address, 'sessionsPerMinutePerAddress');

@@ -1,5 +1,6 @@
 import { parseBody, type BodyRequest } from '../bosh/body.ts';
-import { BoshSession, type BoshContext } from '../bosh/bosh-session.ts';
+import { BoshSession } from '../bosh/bosh-session.ts';
+import type { BoshContext } from '../bosh/context.ts';
 import { negotiate, type NegotiationSettings } from '../bosh/creation.ts';
 import type { Exchange } from '../bosh/pending.ts';
 import type { BoshSessionSettings } from '../bosh/settings.ts';

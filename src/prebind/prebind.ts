@@ -1,4 +1,4 @@
-import type { BoshContext } from '../bosh/bosh-session.ts';
+import type { BoshContext } from '../bosh/context.ts';
 import { bothForms, type Page } from '../http/router.ts';
 import { PrebindEndpoint, type PrebindEndpointSettings } from './endpoint.ts';
 import type { Prebound } from './index.ts';

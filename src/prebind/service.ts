@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { BoshContext } from '../bosh/bosh-session.ts';
+import type { BoshContext } from '../bosh/context.ts';
 import { ERRORS, codeOf, reasonOf } from '../core/errors.ts';
 import { shortId } from '../core/id.ts';
 import type { ClientCertificate } from '../core/ports.ts';

@@ -3,6 +3,7 @@ import { ERRORS, GatewayError, reasonOf } from '../core/errors.ts';
 import type { SessionView } from '../core/events.ts';
 import { randomId, shortId } from '../core/id.ts';
 import type { RestartAttributes, Stanza, StreamEnd, StreamHeader, StreamRequest } from '../core/ports.ts';
+import { withItem, withoutItem } from '../core/short-list.ts';
 import { Stream, type StreamClient } from '../stream/stream.ts';
 import type { GatewayContext, SessionSettings } from './context.ts';
 import type { Registered } from './registry.ts';
@@ -73,12 +74,12 @@ export class Session implements StreamClient {
     const { transport, clientAddress } = this.#view;
     const view = { name: randomId(), session: this.#view, request: { ...request, transport, clientAddress } };
     const stream = new Stream(view, this, this.#settings, clock, hooks);
-    this.#streams = [...this.#streams, stream];
+    this.#streams = withItem(this.#streams, stream);
     registry.streams++;
     try {
       stream.connect(connector);
     } catch (error) {
-      this.#remove(stream);
+      this.#streams = withoutItem(this.#streams, stream);
       registry.streams--;
       throw error;
     }
@@ -96,10 +97,6 @@ export class Session implements StreamClient {
   #stopWaiting(): void {
     this.#authentication?.cancel();
     this.#authentication = undefined;
-  }
-
-  #remove(stream: Stream): void {
-    this.#streams = this.#streams.filter((other) => other !== stream);
   }
 
   /** For its timer alone. */
@@ -172,7 +169,7 @@ export class Session implements StreamClient {
   /** One stream is over for the client; the server's side is closed as `end` says, orderly where it is undefined. Idempotent. */
   endStream(stream: Stream, end?: StreamEnd): void {
     if (!this.#streams.includes(stream)) return;
-    this.#remove(stream);
+    this.#streams = withoutItem(this.#streams, stream);
     const { events, log } = this.#context;
     (this.#ends ??= new WeakMap()).set(stream, end);
     this.#tellUndelivered(stream, stream.undelivered);

@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { StreamView } from '../core/events.ts';
 import type { Hooks } from '../core/hooks.ts';
 import type { Connector, RestartAttributes, Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
+import { withItem } from '../core/short-list.ts';
 import { READ_BEFORE } from '../xml/limits.ts';
 import { NS } from '../xml/ns.ts';
 import { parseTree, textOf, withDescendants } from '../xml/tree.ts';
@@ -182,7 +183,7 @@ export class Stream implements FencedStream, OutboxOwner {
       if (this.#earlyBytes > this.#settings.maxUpstreamBacklogBytes) {
         throw new GatewayError('policy-violation', 'too much was sent before the server answered');
       }
-      this.#early = [...this.#early, stanza];
+      this.#early = withItem(this.#early, stanza);
     }
   }
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { encodingOf } from '../core/encoding.ts';
 import { reasonOf } from '../core/errors.ts';
-import { listenTo } from './incoming.ts';
+import { listenTo, type Taker } from './incoming.ts';
 
 export interface WireSettings {
   readonly closeSeconds: number;
@@ -13,8 +13,7 @@ export interface WireSettings {
 }
 
 /** What a wire tells. */
-export interface WireHandlers {
-  onData(bytes: Buffer): void;
+export interface WireHandlers extends Taker {
   /** The connection is over without our doing. */
   onLost(detail: string): void;
   /** The server takes no more for now (true), or takes again. */
@@ -23,9 +22,28 @@ export interface WireHandlers {
   onOverflow(): void;
 }
 
+const handlersOf = Symbol('handlers');
+
+/** What listens to a connection finds them on it: listeners of its own cost each connection more. */
+interface Wired extends Socket {
+  [handlersOf]?: WireHandlers | undefined;
+}
+
+function failed(this: Wired, error: Error): void {
+  this[handlersOf]?.onLost(reasonOf(error));
+}
+
+function ended(this: Wired): void {
+  this[handlersOf]?.onLost('the server closed the connection');
+}
+
+function closed(this: Wired): void {
+  this[handlersOf]?.onLost('the connection was closed');
+}
+
 /** The connection of a stream: what is written in one turn leaves together, what waits is bounded, and it ends in time. */
 export class Wire {
-  readonly #socket: Socket;
+  readonly #socket: Wired;
   readonly #handlers: WireHandlers;
   readonly #settings: WireSettings;
   readonly #clock: Clock;
@@ -40,10 +58,9 @@ export class Wire {
     this.#handlers = handlers;
     this.#settings = settings;
     this.#clock = clock;
-    listenTo(socket, (bytes) => handlers.onData(bytes));
-    socket.on('error', (error) => handlers.onLost(reasonOf(error)));
-    socket.on('end', () => handlers.onLost('the server closed the connection'));
-    socket.on('close', () => handlers.onLost('the connection was closed'));
+    this.#socket[handlersOf] = handlers;
+    listenTo(socket, handlers);
+    socket.on('error', failed).on('end', ended).on('close', closed);
   }
 
   get isPaused(): boolean {
@@ -101,6 +118,7 @@ export class Wire {
   release(): Socket {
     this.flush();
     listenTo(this.#socket, undefined);
+    this.#socket[handlersOf] = undefined;
     for (const event of ['error', 'end', 'close']) this.#socket.removeAllListeners(event);
     return this.#socket;
   }

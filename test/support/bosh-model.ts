@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { parseBody } from '../../src/bosh/body.ts';
-import { BoshSession, type BoshContext } from '../../src/bosh/bosh-session.ts';
+import { BoshSession } from '../../src/bosh/bosh-session.ts';
+import type { BoshContext } from '../../src/bosh/context.ts';
 import { LastWords } from '../../src/bosh/last-words.ts';
 import type { BoshSessionSettings } from '../../src/bosh/settings.ts';
 import { negotiate } from '../../src/bosh/creation.ts';
