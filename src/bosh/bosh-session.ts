@@ -11,7 +11,7 @@ import { acknowledgedRid, ackValues, reportOf, type Report } from './acks.ts';
 import { Activity } from './activity.ts';
 import { NO_VALUES, isEmptyRequest, renderBody, renderTerminate, type BodyRequest } from './body.ts';
 import type { BoshContext } from './context.ts';
-import { announced, type Agreement } from './creation.ts';
+import { announced, patienceOf, type Agreement } from './creation.ts';
 import { Deliveries } from './deliveries.ts';
 import { aliveOf, isAlive, nextAnswer, nextDeadline, type EndKind } from './holder.ts';
 import { NOTHING, Pending, giveAnswer, type Exchange, type PastAnswer, type PendingOwner } from './pending.ts';
@@ -28,8 +28,7 @@ const GAP_MS = 3000;
 export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, WindowOwner<PastAnswer> {
   /** What the clock calls with a session, so that none has closures of its own. */
   static readonly #timed = {
-    wait: (session: BoshSession): void => session.#settle(),
-    gone: (session: BoshSession): void => session.#finish({ code: 'client-gone' }),
+    due: (session: BoshSession): void => session.#due(),
     gap: (session: BoshSession): void => session.#skipGap(),
     gathered: (session: BoshSession): void => session.#gathered(),
   };
@@ -57,11 +56,12 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
   #end: { readonly by: EndKind; readonly end: StreamEnd | undefined } | undefined;
   #isOver = false;
   /** When something is to be answered though nothing happens. */
-  readonly #wait: Deadline<BoshSession>;
+  readonly #deadline: Deadline<BoshSession>;
   #gap: Timer | undefined;
-  readonly #inactivity: Deadline<BoshSession>;
-  #inactivitySeconds: number;
-  #firstRequest: Timer | undefined;
+  /** When the client has been away for too long; Infinity while it is there. */
+  #goneAt = Infinity;
+  /** So long the client may be away (s). */
+  #patience: number;
 
   /** Throws `GatewayError`, and then there is no session. The creation request is answered when there is something to say. */
   constructor(
@@ -76,10 +76,9 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
     this.#context = context;
     this.#settings = settings;
     this.#agreement = agreement;
-    this.#inactivitySeconds = agreement.inactivity;
+    this.#patience = patienceOf(agreement);
     this.#creationRid = rid;
-    this.#wait = new Deadline<BoshSession>(context.clock, BoshSession.#timed.wait, this);
-    this.#inactivity = new Deadline<BoshSession>(context.clock, BoshSession.#timed.gone, this);
+    this.#deadline = new Deadline<BoshSession>(context.clock, BoshSession.#timed.due, this);
     const { requests, acknowledges } = agreement;
     this.#window = new RidWindow(rid, requests, settings.maxReplayBytes, acknowledges, this);
     this.#activity = new Activity(settings, agreement.polling, context.clock);
@@ -102,9 +101,7 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
   /** A request with this session's sid. */
   receive(request: BodyRequest, exchange: Exchange): void {
     const { rid } = request;
-    this.#firstRequest?.cancel();
-    this.#firstRequest = undefined;
-    this.#inactivity.set(undefined);
+    this.#goneAt = Infinity;
     const verdict = this.#window.judge(rid);
     if ((verdict === 'repeat' || verdict === 'replay') && !this.#repeats.allows(request, exchange)) return;
     if (verdict === 'accept' && !this.#repeats.admits(request, exchange)) return;
@@ -171,7 +168,7 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
   #process(pending: Pending): void {
     const { exchange } = pending;
     this.#isPausing = false;
-    this.#inactivitySeconds = this.#agreement.inactivity;
+    this.#patience = patienceOf(this.#agreement);
     try {
       this.#take(pending, this.#handler.perform(pending));
       pending.performed();
@@ -188,7 +185,7 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
     if (pending.isOpening) pending.deadline = this.#context.clock.now() + this.#openingWait() * 1000;
     this.#isPausing = pause !== undefined;
     // A pause of 0 answers all requests and changes no timer (BOSH-PAUSE-09).
-    if (pause !== undefined && pause > 0) this.#inactivitySeconds = pause;
+    if (pause !== undefined && pause > 0) this.#patience = pause;
     if (end !== undefined) this.#end ??= end;
   }
 
@@ -266,10 +263,7 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
     this.#repeats.answered();
     giveAnswer(answer, exchange, this.#agreement.content);
     if (ended !== undefined) this.#handler.end(ended);
-    if (isCreation) {
-      const ms = this.#settings.firstRequestSeconds * 1000;
-      this.#firstRequest = this.#context.clock.after(ms, BoshSession.#timed.gone, this);
-    }
+    if (isCreation) this.#goneAt = at + Math.min(this.#settings.firstRequestSeconds, this.#patience) * 1000;
     if (!isKept) this.#endFor({ code: 'policy-violation', detail: 'answers are not acknowledged' });
   }
 
@@ -283,16 +277,20 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
 
   #setTimers(): void {
     const { clock } = this.#context;
-    this.#wait.set(this.#repeats.doubtUntil ?? nextDeadline(this.#window.allParked(), nextDeadline(this.#held)));
     if (!this.#repeats.hasIdleGap()) {
       this.#gap?.cancel();
       this.#gap = undefined;
     } else this.#gap ??= clock.after(GAP_MS, BoshSession.#timed.gap, this);
     // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
-    if (this.#held.some(isAlive)) this.#inactivity.set(undefined);
-    else if (this.#inactivitySeconds > 0 && !this.#inactivity.isSet) {
-      this.#inactivity.set(clock.now() + this.#inactivitySeconds * 1000);
-    }
+    if (this.#held.some(isAlive)) this.#goneAt = Infinity;
+    else if (this.#goneAt === Infinity) this.#goneAt = clock.now() + this.#patience * 1000;
+    const waits = Math.min(nextDeadline(this.#held), nextDeadline(this.#window.allParked()));
+    this.#deadline.set(Math.min(this.#repeats.doubtUntil ?? waits, this.#goneAt));
+  }
+
+  #due(): void {
+    if (this.#goneAt <= this.#context.clock.now()) this.#finish({ code: 'client-gone' });
+    else this.#settle();
   }
 
   #skipGap(): void {
@@ -340,7 +338,8 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
     this.#isOver = true;
     this.#repeats.release();
     if (end?.code === 'client-gone') this.#repeats.requeueLost(this.#creationRid);
-    for (const timer of [this.#wait, this.#gap, this.#inactivity, this.#firstRequest]) timer?.cancel();
+    this.#deadline.cancel();
+    this.#gap?.cancel();
     const body = end?.code === 'client-gone' ? renderTerminate(ERRORS['client-gone'].bosh) : renderBody({}, []);
     for (const exchange of this.#takeOpen()) exchange.answer(body, this.#agreement.content);
     this.#session.finish(end);

@@ -123,6 +123,11 @@ function contentType(text: string | undefined): string {
   return type === 'text/xml' ? DEFAULT_CONTENT_TYPE : `${type}; charset=utf-8`;
 }
 
+/** So long the client may be away (s). */
+export function patienceOf({ inactivity }: Agreement): number {
+  return inactivity > 0 ? inactivity : Infinity;
+}
+
 /** What the creation answer says of the agreement (XEP-0124 §7.2, XEP-0206 §4). Its `ack` announces acknowledgements (§9.1). */
 export function announced(agreement: Agreement, sid: string, rid: number): Record<string, string | number | undefined> {
   const { from, wait, hold, requests, maxPause, pollInterval, accept, ver } = agreement;

@@ -6,7 +6,7 @@ import type { Origins } from '../http/origins.ts';
 import { letGoOfFields } from '../http/fields.ts';
 import { readBody, type BodyResult, type BodySettings } from '../http/read-body.ts';
 import { respond, respondAndClose, respondText } from '../http/respond.ts';
-import type { Throttle } from '../http/throttle.ts';
+import { NOT_COUNTED, type Throttle } from '../http/throttle.ts';
 import type { TrustedProxies } from '../http/trusted-proxies.ts';
 import type { GatewayContext } from '../session/context.ts';
 import { NS } from '../xml/ns.ts';
@@ -184,7 +184,7 @@ export class BoshEndpoint {
       // The session answers when there is something to say; it lives in the registry.
       const session = new BoshSession(this.context, this.#settings, agreement, request, exchange, address);
       session.security = securityOf(http);
-      this.context.registry.whenOver(session.id, release);
+      if (release !== NOT_COUNTED) this.context.registry.whenOver(session.id, release);
     } catch (error) {
       release();
       throw error;

@@ -40,7 +40,9 @@ export class HttpExchange implements Exchange {
     this.#settings = settings;
     this.#fields = fields;
     this.#callback = callback;
-    this.#acceptEncoding = settings.compression ? (request.headers['accept-encoding'] as string | undefined) : undefined;
+    this.#acceptEncoding = settings.compression
+      ? (request.headers['accept-encoding'] as string | undefined)
+      : undefined;
   }
 
   answer(body: Text, contentType: string, status = 200): void {

@@ -79,13 +79,9 @@ export function aliveOf(held: readonly HeldRequest[]): number {
   return alive;
 }
 
-/** When `nextAnswer` has to be asked again though nothing happens; `earliest`, or undefined, where nothing is held. */
-export function nextDeadline(
-  held: readonly Pick<HeldRequest, 'deadline' | 'isAlive'>[],
-  earliest?: number,
-): number | undefined {
-  for (const { isAlive, deadline } of held) {
-    if (isAlive && (earliest === undefined || deadline < earliest)) earliest = deadline;
-  }
+/** When `nextAnswer` has to be asked again though nothing happens; Infinity where nothing is held. */
+export function nextDeadline(held: readonly Pick<HeldRequest, 'deadline' | 'isAlive'>[]): number {
+  let earliest = Infinity;
+  for (const { isAlive, deadline } of held) if (isAlive && deadline < earliest) earliest = deadline;
   return earliest;
 }

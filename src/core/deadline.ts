@@ -8,7 +8,7 @@ export class Deadline<T> {
   readonly #clock: Clock;
   readonly #run: (of: T) => void;
   readonly #of: T;
-  #at: number | undefined;
+  #at = Infinity;
   #timer: Timer | undefined;
   /** When the timer fires; Infinity where it does not. */
   #firesAt = Infinity;
@@ -20,14 +20,10 @@ export class Deadline<T> {
     this.#of = of;
   }
 
-  get isSet(): boolean {
-    return this.#at !== undefined;
-  }
-
-  /** On the clock (ms); undefined: never. */
-  set(at: number | undefined): void {
+  /** On the clock (ms); Infinity: never. */
+  set(at: number): void {
     this.#at = at;
-    if (at !== undefined && at < this.#firesAt) this.#fireAt(at);
+    if (at < this.#firesAt) this.#fireAt(at);
   }
 
   #fireAt(at: number): void {
@@ -41,22 +37,17 @@ export class Deadline<T> {
   due(): void {
     this.#firesAt = Infinity;
     const at = this.#at;
-    if (at === undefined) {
-      this.#timer = undefined;
-      return;
-    }
     if (at > this.#clock.now()) {
-      this.#fireAt(at);
+      if (at !== Infinity) this.#fireAt(at);
       return;
     }
-    this.#at = undefined;
+    this.#at = Infinity;
     this.#run(this.#of);
   }
 
   /** For good: no timer is left. */
   cancel(): void {
-    this.#at = undefined;
-    this.#firesAt = Infinity;
+    this.#at = this.#firesAt = Infinity;
     this.#timer?.cancel();
   }
 }

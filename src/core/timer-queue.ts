@@ -60,7 +60,8 @@ export class TimerQueue<Waiting extends Queued> {
     let place = from;
     for (;;) {
       let below = 2 * place + 1;
-      if (below + 1 < this.#times.length && (this.#times[below + 1] as number) < (this.#times[below] as number)) below++;
+      if (below + 1 < this.#times.length && (this.#times[below + 1] as number) < (this.#times[below] as number))
+        below++;
       if (below >= this.#times.length || (this.#times[below] as number) >= at) break;
       this.#fill(place, this.#waiting[below] as Waiting, this.#times[below] as number);
       place = below;

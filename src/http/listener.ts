@@ -224,7 +224,6 @@ function faultOf(request: IncomingMessage, maxTarget = MAX_TARGET_LENGTH): [stat
   if (coding !== undefined && !/^(chunked)?$/i.test(coding)) return [501, 'The one transfer coding here is chunked.'];
   if (hosts > 1 || (hosts === 0 && httpVersionMinor === 1)) return [400, 'There must be one Host.'];
   // A proxy has taken it from TLS early data, which anybody may repeat (RFC 8470). Node itself takes none.
-  if (headers['early-data'] === '1')
-    return [425, 'Again, please, when the TLS handshake is over.'];
+  if (headers['early-data'] === '1') return [425, 'Again, please, when the TLS handshake is over.'];
   return undefined;
 }
