@@ -12,8 +12,11 @@ const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 
 /** `ua` and whatever else a site's own page says at creation: kept for events, never sent on (node-xmpp-bosh has it). */
 export function customAttributes(values: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const own = [...values].filter(([name]) => !KNOWN.has(name) && !name.startsWith('{'));
-  return own.length === 0 ? NO_ATTRIBUTES : new Map(own);
+  let own: Map<string, string> | undefined;
+  for (const [name, value] of values) {
+    if (!KNOWN.has(name) && !name.startsWith('{')) (own ??= new Map()).set(name, value);
+  }
+  return own ?? NO_ATTRIBUTES;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { destination, pino } from 'pino';
+import { destination, pino, type DestinationStream } from 'pino';
 
 /** One log line for a person: `18:03:21 warn  what happened key=value`. */
 export function readable(json: string): string {
@@ -16,6 +16,27 @@ export function readable(json: string): string {
   return `${[clock, String(level).padEnd(5), msg, ...said].join(' ')}\n`;
 }
 
+/** More than that in one turn is written at once (bytes). */
+const MOST_GATHERED = 8192;
+
+/** Lines of one turn of the loop are one write. Synchronous, so that the last ones before an exit are not lost. */
+function gathering(): DestinationStream {
+  const out = destination({ dest: 1, sync: true, minLength: MOST_GATHERED });
+  let isGathering = false;
+  const flush = (): void => {
+    isGathering = false;
+    out.flush();
+  };
+  process.once('exit', flush);
+  return {
+    write(line: string): void {
+      out.write(line);
+      if (!isGathering) setImmediate(flush);
+      isGathering = true;
+    },
+  };
+}
+
 /** The log on stdout: JSON lines, or plain ones where a terminal reads them. Both survive a reader that goes away. */
 export function createLog(level: string) {
   const options = {
@@ -24,7 +45,6 @@ export function createLog(level: string) {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  // Synchronous, so that the last line before an exit is not lost.
-  if (!process.stdout.isTTY) return pino(options, destination({ dest: 1, sync: true }));
+  if (!process.stdout.isTTY) return pino(options, gathering());
   return pino(options, { write: (line: string) => process.stdout.write(readable(line)) });
 }

@@ -18,7 +18,8 @@ export interface DialOptions {
 }
 
 /** IPv6 and IPv4 in turn, IPv6 first (RFC 8305 §4). */
-export function interleave(addresses: readonly Address[]): Address[] {
+export function interleave(addresses: readonly Address[]): readonly Address[] {
+  if (addresses.length < 2) return addresses;
   const six = addresses.filter(({ family }) => family === 6);
   const four = addresses.filter(({ family }) => family === 4);
   return Array.from({ length: Math.max(six.length, four.length) }, (_, i) => [six[i], four[i]])
