@@ -120,6 +120,24 @@ test('cli: a reader that goes away is no reason to fail', async (t) => {
   assert.deepEqual((await exit)[0], 0);
 });
 
+test('cli: the log lines of the last turn are not lost, whether the program exits or crashes', async (t) => {
+  const log = new URL('../../../src/cli/log.ts', import.meta.url).href;
+  for (const [end, code] of [
+    ['process.exit(3)', 3],
+    ["throw new Error('a crash')", 1],
+  ] as const) {
+    const program = `import { createLog } from '${log}';
+      const log = createLog('info');
+      for (let i = 0; i < 300; i++) log.info({ i }, 'line');
+      setTimeout(() => { log.info('one more'); log.warn('the last'); ${end}; }, 20);`;
+    const { said, exit } = start(t, { main: '--input-type=module', args: ['--eval', program] });
+    assert.equal((await exit)[0], code);
+    const lines = said.out.trim().split('\n');
+    const messages = lines.map((line) => (JSON.parse(line) as { msg: string }).msg);
+    assert.deepEqual(messages, [...Array.from({ length: 300 }, () => 'line'), 'one more', 'the last'], end);
+  }
+});
+
 test('cli: log lines into a pipe that broke do not stop the gateway', async (t) => {
   const { child, exit, log } = await up(t, { args: ['--port=0', '--host=127.0.0.1'] });
   child.stdout.destroy();
