@@ -40,9 +40,7 @@ export class HttpExchange implements Exchange {
     this.#settings = settings;
     this.#fields = fields;
     this.#callback = callback;
-    this.#acceptEncoding = settings.compression
-      ? (request.headers['accept-encoding'] as string | undefined)
-      : undefined;
+    this.#acceptEncoding = settings.compression ? request.headers['accept-encoding'] : undefined;
   }
 
   answer(body: Text, contentType: string, status = 200): void {

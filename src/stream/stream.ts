@@ -3,7 +3,6 @@ import { GatewayError } from '../core/errors.ts';
 import type { StreamView } from '../core/events.ts';
 import type { Hooks } from '../core/hooks.ts';
 import type { Connector, RestartAttributes, Stanza, StreamEnd, StreamHeader } from '../core/ports.ts';
-import { withItem } from '../core/short-list.ts';
 import { READ_BEFORE } from '../xml/limits.ts';
 import { NS } from '../xml/ns.ts';
 import { parseTree, textOf, withDescendants } from '../xml/tree.ts';
@@ -39,7 +38,8 @@ export interface StreamSettings extends GuardSettings, GateSettings {
  */
 type State = 'opening' | 'open' | 'closing' | 'closed';
 
-const NONE: readonly never[] = [];
+/** Nothing has come early, and nothing is ever put in. */
+const NONE: Stanza[] = [];
 
 /** One XMPP stream between a client, whatever its transport, and a connector. */
 export class Stream implements FencedStream, OutboxOwner {
@@ -57,7 +57,7 @@ export class Stream implements FencedStream, OutboxOwner {
   #serverIsFull = false;
   #state: State = 'opening';
   /** From the client, while there is no header: sent in order as soon as there is. */
-  #early: readonly Stanza[] = NONE;
+  #early = NONE;
   #earlyBytes = 0;
   #restartDue = false;
   #authenticated = false;
@@ -183,7 +183,8 @@ export class Stream implements FencedStream, OutboxOwner {
       if (this.#earlyBytes > this.#settings.maxUpstreamBacklogBytes) {
         throw new GatewayError('policy-violation', 'too much was sent before the server answered');
       }
-      this.#early = withItem(this.#early, stanza);
+      if (this.#early.length === 0) this.#early = [stanza];
+      else this.#early.push(stanza);
     }
   }
 
