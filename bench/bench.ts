@@ -24,6 +24,8 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
+  /** At full speed, once for each process: at a few hundred messages a second V8 takes minutes to compile what is run often. */
+  readonly settleSeconds: number;
   /** Where the sink listens; 0: anywhere. */
   readonly sinkPort?: number;
   /** The files that one process may have open, which is what bounds its sessions. */
@@ -54,14 +56,20 @@ async function runScenario(scenario: Scenario, sinkPort: number, options: BenchO
     await running.get(target)?.stop();
     running.delete(target);
   };
+  const start = async (target: Target): Promise<Running> => {
+    const process = await target.start(sinkPort);
+    running.set(target, process);
+    if (!scenario.isFresh && options.settleSeconds > 0) await settle(process, transportsOf(target), scenario, options);
+    return process;
+  };
+  const transportsOf = (target: Target) => target.transports.filter((one) => options.transports.includes(one));
   try {
     for (let round = 0; round < options.rounds; round++) {
       // Nobody is always the first, or always after the same.
       const turn = round % targets.length;
       for (const target of [...targets.slice(turn), ...targets.slice(0, turn)]) {
-        for (const transport of target.transports.filter((one) => options.transports.includes(one))) {
-          const process = running.get(target) ?? (await target.start(sinkPort));
-          running.set(target, process);
+        for (const transport of transportsOf(target)) {
+          const process = running.get(target) ?? (await start(target));
           const { outcome, probe } = await runOnce(process, transport, scenario, options);
           const { name, isFloor } = target;
           const sample: Sample = {
@@ -78,6 +86,18 @@ async function runScenario(scenario: Scenario, sinkPort: number, options: BenchO
     for (const target of running.keys()) await stop(target);
   }
   return samples;
+}
+
+async function settle(
+  process: Running,
+  transports: readonly Route['transport'][],
+  scenario: Scenario,
+  options: BenchOptions,
+): Promise<void> {
+  const { load } = scenario;
+  const full: Scenario = { ...scenario, load: { ...load, kind: load.kind === 'login' ? 'login' : 'closed' } };
+  const brief = { ...options, warmupSeconds: 0, seconds: options.settleSeconds };
+  for (const transport of transports) await runOnce(process, transport, full, brief);
 }
 
 /** What a process has open beside its sessions. */

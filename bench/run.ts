@@ -16,6 +16,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
     warmup: { type: 'string', default: '2' },
+    settle: { type: 'string', default: '5' },
     scenario: { type: 'string', default: 'login,fixed,closed,push,batch,large' },
     target: { type: 'string' },
     transport: { type: 'string', default: 'tcp,bosh,websocket' },
@@ -37,7 +38,7 @@ const HELP = `npm run bench -- [options]
   --target A,B      which of: tcp relay, http relay, ws relay, sluice, prosody, ejabberd (all that are here)
   --transport A,B   tcp, bosh, websocket
   --rounds N        5: interleaved, so that ratios can be taken
-  --seconds S       4: that are measured, after --warmup 2
+  --seconds S       4: that are measured, after --warmup 2, and once for each process after --settle 5 at full speed
   --baseline DIR    another build of the gateway (its dist), to compare with
   --also NAME=PID,DOMAIN,URL[,URL]   another connection manager that runs, and sends DOMAIN to the sink at --sink-port
   --profile DIR     where V8 writes CPU profiles of the gateway; their top is printed
@@ -83,6 +84,7 @@ async function main(): Promise<void> {
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
     warmupSeconds: Number(values.warmup),
+    settleSeconds: Number(values.settle),
     sinkPort: Number(values['sink-port']),
     descriptors: descriptors(),
     progress: (line) => console.log(line),

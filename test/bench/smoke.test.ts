@@ -26,6 +26,7 @@ test('benchmark: under load nothing is lost, repeated or disordered, and a messa
     rounds: 2,
     seconds: 1,
     warmupSeconds: 0.5,
+    settleSeconds: 0,
     descriptors: 1024,
     progress: (line) => t.diagnostic(line),
   });
