@@ -46,10 +46,8 @@ export async function bench(options: BenchOptions): Promise<Sample[]> {
 }
 
 async function runScenario(scenario: Scenario, sinkPort: number, options: BenchOptions): Promise<Sample[]> {
-  const targets = options.targets.filter(
-    ({ transports, bears }) =>
-      bears(scenario.load) && transports.some((transport) => options.transports.includes(transport)),
-  );
+  const transportsOf = (target: Target) => target.transports.filter((one) => options.transports.includes(one));
+  const targets = options.targets.filter((target) => target.bears(scenario.load) && transportsOf(target).length > 0);
   const samples: Sample[] = [];
   const running = new Map<Target, Running>();
   const stop = async (target: Target): Promise<void> => {
@@ -62,7 +60,6 @@ async function runScenario(scenario: Scenario, sinkPort: number, options: BenchO
     if (!scenario.isFresh && options.settleSeconds > 0) await settle(process, transportsOf(target), scenario, options);
     return process;
   };
-  const transportsOf = (target: Target) => target.transports.filter((one) => options.transports.includes(one));
   try {
     for (let round = 0; round < options.rounds; round++) {
       // Nobody is always the first, or always after the same.

@@ -26,10 +26,9 @@ const GAP_MS = 3000;
 
 /** One BOSH session: does what the window and the holder decide (XEP-0124, XEP-0206). */
 export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, WindowOwner<PastAnswer> {
-  /** What the clock calls with a session, so that none has closures of its own. */
+  /** What the clock calls with a session, again and again: no closure for each. */
   static readonly #timed = {
     due: (session: BoshSession): void => session.#due(),
-    gap: (session: BoshSession): void => session.#skipGap(),
     gathered: (session: BoshSession): void => session.#gathered(),
   };
   readonly id = randomId();
@@ -280,7 +279,7 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
     if (!this.#repeats.hasIdleGap()) {
       this.#gap?.cancel();
       this.#gap = undefined;
-    } else this.#gap ??= clock.after(GAP_MS, BoshSession.#timed.gap, this);
+    } else this.#gap ??= clock.after(GAP_MS, () => this.#skipGap());
     // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
     if (this.#held.some(isAlive)) this.#goneAt = Infinity;
     else if (this.#goneAt === Infinity) this.#goneAt = clock.now() + this.#patience * 1000;

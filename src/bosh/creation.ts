@@ -118,9 +118,7 @@ function contentType(text: string | undefined): string {
   const match = /^(text\/xml|application\/xml|text\/plain)(\s*;?\s*charset\s*=\s*"?utf-?8"?)?\s*;?$/i.exec(text);
   if (match === null) throw new GatewayError('bad-request', 'content is not allowed');
   const type = (match[1] as string).toLowerCase();
-  // The usual one is said by nearly every session: one text for all.
-  if (match[2] === undefined) return type;
-  return type === 'text/xml' ? DEFAULT_CONTENT_TYPE : `${type}; charset=utf-8`;
+  return match[2] === undefined ? type : `${type}; charset=utf-8`;
 }
 
 /** So long the client may be away (s). */

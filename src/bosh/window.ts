@@ -92,7 +92,6 @@ export class RidWindow<Request extends { readonly rid: number }, Answer> {
 
   /** The parked request whose turn it is now, taken out; undefined while there is a gap. */
   unpark(): Request | undefined {
-    if (this.#parked.length === 0) return undefined;
     const next = this.parked(this.#last + 1);
     if (next !== undefined) this.#parked = withoutItem(this.#parked, next);
     return next;

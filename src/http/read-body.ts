@@ -21,7 +21,7 @@ export interface BodySettings {
 export function readBody<T>(request: IncomingMessage, settings: BodySettings, done: BodyDone<T>, of: T): void {
   const { maxBodyBytes: maxBytes, compression } = settings;
   const { 'content-encoding': codingText, 'content-length': length } = request.headers;
-  const coding = codingText === undefined ? 'identity' : codingOf(codingText);
+  const coding = codingOf(codingText);
   if (coding === undefined || (coding !== 'identity' && !compression)) {
     done('coding', request, of);
     return;

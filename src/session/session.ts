@@ -86,7 +86,7 @@ export class Session implements StreamClient {
     if (isFirst) {
       registry.add(this.#owner);
       this.#isRegistered = true;
-      this.#authentication = clock.after(this.#settings.authenticationSeconds * 1000, unauthenticated, this);
+      this.#authentication = clock.after(this.#settings.authenticationSeconds * 1000, () => this.#unauthenticated());
     }
     log.info({ session: shortId(this.#owner.id), to: request.to, transport, client: clientAddress }, 'stream opened');
     events.tell('stream-add', view);
@@ -99,8 +99,7 @@ export class Session implements StreamClient {
     this.#authentication = undefined;
   }
 
-  /** For its timer alone. */
-  unauthenticated(): void {
+  #unauthenticated(): void {
     if (this.isAuthenticated) return;
     const mute = this.#streams.filter(({ isOpening }) => isOpening);
     for (const stream of mute) this.#neverOpened(stream);
@@ -208,8 +207,4 @@ export class Session implements StreamClient {
 
 function isAuthenticated(stream: Stream): boolean {
   return stream.isAuthenticated;
-}
-
-function unauthenticated(session: Session): void {
-  session.unauthenticated();
 }

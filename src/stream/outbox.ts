@@ -5,9 +5,6 @@ export interface OutboxOwner {
   onFull(full: boolean): void;
 }
 
-/** Nothing waits, and nothing is ever put in. */
-const NONE: Stanza[] = [];
-
 /**
  * What waits for the client, in order. Bounded by back-pressure: above `maxBytes` the server is no longer read, so no more can
  * gather than that, one read of its socket and one stanza (BOSH-PAY-14).
@@ -15,7 +12,7 @@ const NONE: Stanza[] = [];
 export class Outbox {
   readonly #maxBytes: number;
   readonly #owner: OutboxOwner;
-  #waiting = NONE;
+  #waiting: Stanza[] = [];
   #bytes = 0;
   #full = false;
 
@@ -50,7 +47,7 @@ export class Outbox {
 
   /** Puts back what a lost answer had taken, before all that came since (BOSH-BRK-06). */
   putBack(stanzas: readonly Stanza[]): void {
-    if (stanzas.length > 0) this.#waiting = [...stanzas, ...this.#waiting];
+    this.#waiting = [...stanzas, ...this.#waiting];
     this.#changed(stanzas.reduce((sum, { bytes }) => sum + bytes, 0));
   }
 
@@ -63,11 +60,11 @@ export class Outbox {
       count++;
       bytes += stanza.bytes;
     }
-    if (count === 0) return NONE;
+    if (count === 0) return [];
     const all = this.#waiting;
     const isAll = count === all.length;
     // The array itself, as a rule: an empty one that was full keeps its memory.
-    if (isAll) this.#waiting = NONE;
+    if (isAll) this.#waiting = [];
     this.#changed(-bytes);
     return isAll ? all : all.splice(0, count);
   }

@@ -38,9 +38,6 @@ export interface StreamSettings extends GuardSettings, GateSettings {
  */
 type State = 'opening' | 'open' | 'closing' | 'closed';
 
-/** Nothing has come early, and nothing is ever put in. */
-const NONE: Stanza[] = [];
-
 /** One XMPP stream between a client, whatever its transport, and a connector. */
 export class Stream implements FencedStream, OutboxOwner {
   readonly view: StreamView;
@@ -57,7 +54,7 @@ export class Stream implements FencedStream, OutboxOwner {
   #serverIsFull = false;
   #state: State = 'opening';
   /** From the client, while there is no header: sent in order as soon as there is. */
-  #early = NONE;
+  #early: Stanza[] = [];
   #earlyBytes = 0;
   #restartDue = false;
   #authenticated = false;
@@ -183,8 +180,7 @@ export class Stream implements FencedStream, OutboxOwner {
       if (this.#earlyBytes > this.#settings.maxUpstreamBacklogBytes) {
         throw new GatewayError('policy-violation', 'too much was sent before the server answered');
       }
-      if (this.#early.length === 0) this.#early = [stanza];
-      else this.#early.push(stanza);
+      this.#early.push(stanza);
     }
   }
 
@@ -256,7 +252,7 @@ export class Stream implements FencedStream, OutboxOwner {
     this.#state = 'open';
     this.#client.onHeader(header, this);
     const early = this.#early;
-    this.#early = NONE;
+    this.#early = [];
     this.#earlyBytes = 0;
     try {
       for (const stanza of early) this.#upstream?.send(stanza);
@@ -296,7 +292,7 @@ export class Stream implements FencedStream, OutboxOwner {
   #end(end: StreamEnd | undefined, before?: () => void): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#early = NONE;
+    this.#early = [];
     before?.();
     this.#client.onEnd(end, this);
   }

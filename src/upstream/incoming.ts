@@ -1,4 +1,5 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { reasonOf } from '../core/errors.ts';
 
 /** One for all connections, for what comes on one is read before the next is: else each read takes 64 KiB of new memory. */
 const buffer = Buffer.allocUnsafeSlow(65_536);
@@ -7,8 +8,11 @@ const buffer = Buffer.allocUnsafeSlow(65_536);
 export interface Taker {
   /** The bytes are its own until it returns. */
   onData(bytes: Buffer): void;
+  /** The connection is over without our doing. */
+  onLost(detail: string): void;
 }
 
+/** On the connection itself: listeners that are closures would cost each connection more. */
 const takerOf = Symbol('taker');
 /** What came before there was anybody. */
 const earlyOf = Symbol('early');
@@ -39,17 +43,34 @@ function data(this: Fed, bytes: Buffer): void {
   this[takerOf]?.onData(bytes);
 }
 
-/** What comes is for that one from now on. Without any, it waits. */
-export function listenTo(socket: Fed, taker: Taker | undefined): void {
+function failed(this: Fed, error: Error): void {
+  this[takerOf]?.onLost(reasonOf(error));
+}
+
+function ended(this: Fed): void {
+  this[takerOf]?.onLost('the server closed the connection');
+}
+
+function closed(this: Fed): void {
+  this[takerOf]?.onLost('the connection was closed');
+}
+
+/** What comes is for that one from now on. */
+export function listenTo(socket: Fed, taker: Taker): void {
   socket[takerOf] = taker;
   // TLS has no buffer of ours.
-  if (!(earlyOf in socket)) {
-    if (taker === undefined) socket.off('data', data);
-    else socket.on('data', data);
-    return;
-  }
+  if (!(earlyOf in socket)) socket.on('data', data);
   const early = socket[earlyOf];
-  if (taker === undefined || early === undefined) return;
-  socket[earlyOf] = undefined;
-  for (const bytes of early) taker.onData(bytes);
+  if (early !== undefined) {
+    socket[earlyOf] = undefined;
+    for (const bytes of early) taker.onData(bytes);
+  }
+  socket.on('error', failed).on('end', ended).on('close', closed);
+}
+
+/** It is for nobody: what comes waits, and nobody listens to its end. */
+export function letGo(socket: Fed): void {
+  socket[takerOf] = undefined;
+  socket.off('data', data);
+  for (const event of ['error', 'end', 'close']) socket.removeAllListeners(event);
 }

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { encodingOf } from '../core/encoding.ts';
-import { reasonOf } from '../core/errors.ts';
-import { listenTo, type Taker } from './incoming.ts';
+import { letGo, listenTo, type Taker } from './incoming.ts';
 
 export interface WireSettings {
   readonly closeSeconds: number;
@@ -14,36 +13,15 @@ export interface WireSettings {
 
 /** What a wire tells. */
 export interface WireHandlers extends Taker {
-  /** The connection is over without our doing. */
-  onLost(detail: string): void;
   /** The server takes no more for now (true), or takes again. */
   onFlow(isFull: boolean): void;
   /** Much too much waits for the server. */
   onOverflow(): void;
 }
 
-const handlersOf = Symbol('handlers');
-
-/** What listens to a connection finds them on it: listeners of its own cost each connection more. */
-interface Wired extends Socket {
-  [handlersOf]?: WireHandlers | undefined;
-}
-
-function failed(this: Wired, error: Error): void {
-  this[handlersOf]?.onLost(reasonOf(error));
-}
-
-function ended(this: Wired): void {
-  this[handlersOf]?.onLost('the server closed the connection');
-}
-
-function closed(this: Wired): void {
-  this[handlersOf]?.onLost('the connection was closed');
-}
-
 /** The connection of a stream: what is written in one turn leaves together, what waits is bounded, and it ends in time. */
 export class Wire {
-  readonly #socket: Wired;
+  readonly #socket: Socket;
   readonly #handlers: WireHandlers;
   readonly #settings: WireSettings;
   readonly #clock: Clock;
@@ -58,9 +36,7 @@ export class Wire {
     this.#handlers = handlers;
     this.#settings = settings;
     this.#clock = clock;
-    this.#socket[handlersOf] = handlers;
     listenTo(socket, handlers);
-    socket.on('error', failed).on('end', ended).on('close', closed);
   }
 
   get isPaused(): boolean {
@@ -117,9 +93,7 @@ export class Wire {
   /** Gives the socket away: nothing of this wire reads it or writes to it any more. */
   release(): Socket {
     this.flush();
-    listenTo(this.#socket, undefined);
-    this.#socket[handlersOf] = undefined;
-    for (const event of ['error', 'end', 'close']) this.#socket.removeAllListeners(event);
+    letGo(this.#socket);
     return this.#socket;
   }
 
