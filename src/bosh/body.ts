@@ -1,3 +1,4 @@
+import { decimal } from '../core/decimal.ts';
 import { LONG_TEXT, type Text } from '../core/encoding.ts';
 import { ERRORS, GatewayError, type ErrorCode } from '../core/errors.ts';
 import type { Stanza } from '../core/ports.ts';
@@ -106,7 +107,7 @@ function payloadOf(slice: Slice): Stanza {
 
 /** A rid is a positive decimal integer up to 2^53 - 1 and nothing else (XEP-0124 §14.1): never coerced, never rounded. */
 function parseRid(text: string | undefined): number {
-  const rid = text !== undefined && /^[1-9]\d{0,15}$/.test(text) ? Number(text) : NaN;
+  const rid = text === undefined || text.startsWith('0') ? NaN : decimal(text);
   if (!Number.isSafeInteger(rid)) throw new GatewayError('bad-request', 'rid is missing or malformed');
   return rid;
 }
@@ -129,8 +130,9 @@ function parseBoolean(text: string | undefined): boolean {
 export function parseNumber(values: ReadonlyMap<string, string>, name: string, clampTo: number): number | undefined {
   const text = values.get(name);
   if (text === undefined) return undefined;
-  if (!/^\d{1,16}$/.test(text)) throw new GatewayError('bad-request', `${name} is no whole number`);
-  return Math.min(Number(text), clampTo);
+  const number = decimal(text);
+  if (Number.isNaN(number)) throw new GatewayError('bad-request', `${name} is no whole number`);
+  return Math.min(number, clampTo);
 }
 
 /** Attributes of a response body, in their order; those that are undefined are not there. */
@@ -148,13 +150,16 @@ export function renderBody(values: BodyValues, payload: readonly Stanza[]): stri
 const END = '</body>';
 /** `renderBody`, as it is written soonest. */
 export function textOfBody(values: BodyValues, payload: readonly Stanza[]): Text {
-  let length = 0;
-  for (const { xml } of payload) length += xml.length;
-  if (length < LONG_TEXT) return renderBody(values, payload);
+  if (payload.length === 0) return renderBody(values, payload);
   const head = `${renderHead(values, payload)}>`;
-  let bytes = Buffer.byteLength(head) + END.length;
-  for (const stanza of payload) bytes += byteLengthOf(stanza);
-  return { texts: [head, ...payload.map(({ xml }) => xml), END], bytes };
+  let bytes = (values === NO_VALUES ? head.length : Buffer.byteLength(head)) + END.length;
+  let length = 0;
+  for (const stanza of payload) {
+    bytes += byteLengthOf(stanza);
+    length += stanza.xml.length;
+  }
+  const isLong = length >= LONG_TEXT;
+  return { texts: isLong ? [head, ...payload.map(({ xml }) => xml), END] : [`${head}${textOf(payload)}${END}`], bytes };
 }
 
 function renderHead(values: BodyValues, payload: readonly Stanza[]): string {

@@ -13,7 +13,7 @@ import { NO_VALUES, isEmptyRequest, renderBody, renderTerminate, type BodyReques
 import type { BoshContext } from './context.ts';
 import { announced, patienceOf, type Agreement } from './creation.ts';
 import { Deliveries } from './deliveries.ts';
-import { aliveOf, isAlive, nextAnswer, nextDeadline, type EndKind } from './holder.ts';
+import { aliveOf, isAlive, nextAnswer, nextDeadline, type Answer, type EndKind } from './holder.ts';
 import { NOTHING, Pending, giveAnswer, type Exchange, type PastAnswer, type PendingOwner } from './pending.ts';
 import { bid, farewellOf } from './last-words.ts';
 import { Repeats, type RepeatsOwner } from './repeats.ts';
@@ -205,20 +205,21 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
   /** Answers what is to be answered now, and sets the timers for the rest. */
   #settle(): void {
     if (this.#isOver) return;
-    for (let answer = this.#next(); answer !== undefined; answer = this.#next()) {
+    const now = this.#context.clock.now();
+    for (let answer = this.#next(now); answer !== undefined; answer = this.#next(now)) {
       const held = this.#held[0] as Pending;
       this.#held = this.#held.slice(1);
       if (answer.content === 'end') this.#conclude(held.detach());
-      else this.#answer(held, answer.content === 'payload');
+      else this.#answer(held, answer.content === 'payload', now);
       if (this.#isOver) return;
     }
     if (this.#held.length === 0) this.#isPausing = false;
-    this.#answerStaleParked();
-    this.#setTimers();
+    this.#answerStaleParked(now);
+    this.#setTimers(now);
   }
 
-  #next() {
-    if (this.#held.length === 0 || this.#repeats.isInDoubt()) return undefined;
+  #next(now: number): Answer | undefined {
+    if (this.#held.length === 0 || this.#repeats.isInDoubt(now)) return undefined;
     const { hold, polling } = this.#agreement;
     const oldest = this.#held.find(isAlive);
     return nextAnswer({
@@ -230,14 +231,13 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
       isPausing: this.#isPausing,
       serverIsFull: (this.#fullStreams?.size ?? 0) > 0,
       end: this.#end?.by,
-      now: this.#context.clock.now(),
+      now,
     });
   }
 
-  #answer(held: Pending, withPayload: boolean): void {
+  #answer(held: Pending, withPayload: boolean, at: number): void {
     const { rid, opens, refusal, request } = held;
     const exchange = held.detach();
-    const at = this.#context.clock.now();
     const key = this.#agreement.newKey === undefined ? undefined : request.attributes.get('key');
     const wasEmpty = isEmptyRequest(request);
     const wasStranger = held.isStranger;
@@ -259,7 +259,7 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
     const answer: PastAnswer = { at, key, wasEmpty, wasStranger, values, payload, stream, times: 0, isLost: false };
     const isKept = this.#window.answered(rid, answer, bytes, held.isBare);
     this.#activity.answered(payload.length > 0);
-    this.#repeats.answered();
+    this.#repeats.answered(at);
     giveAnswer(answer, exchange, this.#agreement.content);
     if (ended !== undefined) this.#handler.end(ended);
     if (isCreation) this.#goneAt = at + Math.min(this.#settings.firstRequestSeconds, this.#patience) * 1000;
@@ -267,22 +267,19 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
   }
 
   /** A gap that does not fill must not hold a socket for ever: the client is to come again with both (BOSH-RID-07). */
-  #answerStaleParked(): void {
-    const parked = this.#window.allParked();
-    if (parked.length === 0) return;
-    const now = this.#context.clock.now();
-    for (const pending of parked) if (pending.deadline <= now) pending.turnAway(this.#agreement.content);
+  #answerStaleParked(now: number): void {
+    for (const pending of this.#window.allParked())
+      if (pending.deadline <= now) pending.turnAway(this.#agreement.content);
   }
 
-  #setTimers(): void {
-    const { clock } = this.#context;
+  #setTimers(now: number): void {
     if (!this.#repeats.hasIdleGap()) {
       this.#gap?.cancel();
       this.#gap = undefined;
-    } else this.#gap ??= clock.after(GAP_MS, () => this.#skipGap());
+    } else this.#gap ??= this.#context.clock.after(GAP_MS, () => this.#skipGap());
     // The client is away only while nothing of it is held, and only what it sends itself shows that it is not (XEP-0124 §10).
     if (this.#held.some(isAlive)) this.#goneAt = Infinity;
-    else if (this.#goneAt === Infinity) this.#goneAt = clock.now() + this.#patience * 1000;
+    else if (this.#goneAt === Infinity) this.#goneAt = now + this.#patience * 1000;
     const waits = Math.min(nextDeadline(this.#held), nextDeadline(this.#window.allParked()));
     this.#deadline.set(Math.min(this.#repeats.doubtUntil ?? waits, this.#goneAt));
   }

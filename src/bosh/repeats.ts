@@ -74,8 +74,8 @@ export class Repeats {
   }
 
   /** While that is so, nothing is answered. */
-  isInDoubt(): boolean {
-    if (this.#doubtUntil !== undefined && this.#clock.now() >= this.#doubtUntil) this.#doubtUntil = undefined;
+  isInDoubt(now: number): boolean {
+    if (this.#doubtUntil !== undefined && now >= this.#doubtUntil) this.#doubtUntil = undefined;
     return this.#doubtUntil !== undefined;
   }
 
@@ -107,8 +107,8 @@ export class Repeats {
     return false;
   }
 
-  answered(): void {
-    this.#tabs.answers(this.#clock.now());
+  answered(at: number): void {
+    this.#tabs.answers(at);
   }
 
   #find(rid: number): Pending | undefined {

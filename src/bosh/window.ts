@@ -108,12 +108,18 @@ export class RidWindow<Request extends { readonly rid: number }, Answer> {
       this.#pause = [rid, answer];
       return true;
     }
-    this.#remember(rid, answer, bytes);
-    const keep = this.#keepsUnacknowledged ? MAX_UNACKNOWLEDGED : Math.max(this.#size, 2);
-    while (this.#answers.length > 1 && (this.#answers.length > keep || this.#replayBytes > this.#maxReplayBytes)) {
-      if (this.#keepsUnacknowledged) return false;
+    if (this.#keepsUnacknowledged) {
+      this.#remember(rid, answer, bytes);
+      const { length } = this.#answers;
+      return length === 1 || (length <= MAX_UNACKNOWLEDGED && this.#replayBytes <= this.#maxReplayBytes);
+    }
+    // Room is made first, for there are two as a rule.
+    const most = Math.max(this.#size, 2) - 1;
+    const mostBytes = this.#maxReplayBytes - bytes;
+    while (this.#answers.length > most || (this.#answers.length > 0 && this.#replayBytes > mostBytes)) {
       this.#forgetOldest();
     }
+    this.#remember(rid, answer, bytes);
     return true;
   }
 

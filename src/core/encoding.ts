@@ -1,14 +1,14 @@
 /** From so many UTF-16 units on, text is written by itself: to join it to other text would copy it once more. */
 export const LONG_TEXT = 4096;
 
-/** Long text, written piece by piece: to join it first would copy it once more. */
+/** Text of known length: in one piece, or in several where it is long. */
 export interface Pieces {
   readonly texts: readonly string[];
   /** Of all together, as UTF-8. */
   readonly bytes: number;
 }
 
-/** Text that is written, in pieces where it is long. */
+/** Text that is written. To measure it is to copy it, where it was put together: so the length is told with it if it is known. */
 export type Text = string | Pieces;
 
 export function joined(text: Text): string {

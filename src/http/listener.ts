@@ -32,6 +32,13 @@ export interface ListenerTls {
 /** Takes over a connection that asks to be upgraded; false where the path is not its own. */
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer, pathname: string) => boolean;
 
+/** What a request's target leads to. */
+interface Found {
+  readonly target: string | undefined;
+  readonly pathname: string | undefined;
+  readonly page: Page | undefined;
+}
+
 /** More of them, and Node drops some without a word (H-14). */
 const MAX_HEADERS = 100;
 const MAX_TARGET_LENGTH = 8192;
@@ -56,6 +63,7 @@ export class Listener {
   readonly #server: Server;
   readonly #refused = new WeakSet<Duplex>();
   #isDraining = false;
+  #found: Found = { target: undefined, pathname: undefined, page: undefined };
 
   constructor(
     settings: ListenerSettings,
@@ -156,8 +164,15 @@ export class Listener {
 
   /** Whether requests to that target are answered by a page. */
   owns(target: string | undefined): boolean {
+    return this.#find(target).page !== undefined;
+  }
+
+  /** Nearly all requests have the target of the one before. */
+  #find(target: string | undefined): Found {
+    if (target === this.#found.target) return this.#found;
     const pathname = pathOf(target);
-    return pathname !== undefined && findPage(this.#pages, pathname) !== undefined;
+    const page = pathname === undefined ? undefined : findPage(this.#pages, pathname);
+    return (this.#found = { target, pathname, page });
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -168,8 +183,7 @@ export class Listener {
     this.#noteAddress(request);
     for (const [name, value] of this.#headers) response.setHeader(name, value);
     if (this.#isDraining) response.setHeader('Connection', 'close');
-    const pathname = pathOf(request.url);
-    const page = pathname === undefined ? undefined : findPage(this.#pages, pathname);
+    const { pathname, page } = this.#find(request.url);
     const fault = faultOf(request, request.method === 'GET' ? page?.maxGetBytes : undefined);
     if (fault !== undefined) {
       this.#origins.mark(request, response);

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { decimal } from '../core/decimal.ts';
 import { codingOf, decode, type Coding } from './content-coding.ts';
 
 /**
@@ -26,8 +27,8 @@ export function readBody<T>(request: IncomingMessage, settings: BodySettings, do
     done('coding', request, of);
     return;
   }
-  // HTTP's parser lets no second one pass, and nothing but digits.
-  if (Number(length ?? 0) > maxBytes) {
+  // HTTP's parser lets no second one pass, and nothing but digits: what is no number here has too many of them.
+  if (length !== undefined && !(decimal(length) <= maxBytes)) {
     done('too-large', request, of);
     return;
   }

@@ -34,6 +34,11 @@ export function respond(
 
 /** In one write to the connection. */
 function writePieces(response: ServerResponse, { texts, bytes }: Pieces): void {
+  const [first = ''] = texts;
+  if (texts.length === 1) {
+    response.end(first, encodingOf(first, bytes));
+    return;
+  }
   let length = 0;
   for (const text of texts) length += text.length;
   response.cork();
