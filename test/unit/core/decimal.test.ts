@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { decimal } from '../../../src/core/decimal.ts';
 
 test('BOSH-RID-01: decimal digits say what they say to JavaScript, up to the largest safe integer', () => {
