@@ -1,4 +1,4 @@
-import { NO_VALUES, type BodyRequest, type BodyValues } from './body.ts';
+import { NO_VALUES, ridOf, type BodyRequest, type BodyValues } from './body.ts';
 import type { PastAnswer } from './pending.ts';
 
 /** An answer that a client does not acknowledge so long after it was given is missing, not under way (BOSH-ACK-07). */
@@ -16,7 +16,7 @@ export interface Report {
 export function acknowledgedRid({ rid, attributes }: BodyRequest): number {
   const text = attributes.get('ack');
   if (text === undefined) return rid - 1;
-  const ack = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : 0;
+  const ack = ridOf(text);
   return ack < rid ? ack : 0;
 }
 

@@ -1,5 +1,5 @@
 import { decimal } from '../core/decimal.ts';
-import { LONG_TEXT, type Text } from '../core/encoding.ts';
+import { LONG_TEXT, joined, type Text } from '../core/encoding.ts';
 import { ERRORS, GatewayError, type ErrorCode } from '../core/errors.ts';
 import type { Stanza } from '../core/ports.ts';
 import { isNegotiation } from '../stream/negotiation.ts';
@@ -105,9 +105,14 @@ function payloadOf(slice: Slice): Stanza {
   return stanzaOf(slice);
 }
 
-/** A rid is a positive decimal integer up to 2^53 - 1 and nothing else (XEP-0124 §14.1): never coerced, never rounded. */
+/** A rid is a positive decimal integer (XEP-0124 §14.1), never coerced; NaN for all else. */
+export function ridOf(text: string | undefined): number {
+  return text === undefined || text.startsWith('0') ? NaN : decimal(text);
+}
+
+/** Up to 2^53 - 1 and nothing else: never rounded. */
 function parseRid(text: string | undefined): number {
-  const rid = text === undefined || text.startsWith('0') ? NaN : decimal(text);
+  const rid = ridOf(text);
   if (!Number.isSafeInteger(rid)) throw new GatewayError('bad-request', 'rid is missing or malformed');
   return rid;
 }
@@ -143,16 +148,16 @@ export const NO_VALUES: BodyValues = {};
 
 /** A response body. The prefixes `stream` and `xmpp` are declared where they are used (XBOSH-01). */
 export function renderBody(values: BodyValues, payload: readonly Stanza[]): string {
-  const head = renderHead(values, payload);
-  return payload.length === 0 ? `${head}/>` : `${head}>${textOf(payload)}${END}`;
+  return joined(textOfBody(values, payload));
 }
 
 const END = '</body>';
-/** `renderBody`, as it is written soonest. */
+
+/** The same, as it is written soonest. */
 export function textOfBody(values: BodyValues, payload: readonly Stanza[]): Text {
-  if (payload.length === 0) return renderBody(values, payload);
+  if (payload.length === 0) return `${renderHead(values, payload)}/>`;
   const head = `${renderHead(values, payload)}>`;
-  let bytes = (values === NO_VALUES ? head.length : Buffer.byteLength(head)) + END.length;
+  let bytes = Buffer.byteLength(head) + END.length;
   let length = 0;
   for (const stanza of payload) {
     bytes += byteLengthOf(stanza);

@@ -268,8 +268,9 @@ export class BoshSession implements SessionOwner, PendingOwner, RepeatsOwner, Wi
 
   /** A gap that does not fill must not hold a socket for ever: the client is to come again with both (BOSH-RID-07). */
   #answerStaleParked(now: number): void {
-    for (const pending of this.#window.allParked())
+    for (const pending of this.#window.allParked()) {
       if (pending.deadline <= now) pending.turnAway(this.#agreement.content);
+    }
   }
 
   #setTimers(now: number): void {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { acceptedCoding, encode } from '../http/content-coding.ts';
-import { byteLength, joined, type Text } from '../core/encoding.ts';
+import { joined, measured, type Text } from '../core/encoding.ts';
 import { respond, type Fields } from '../http/respond.ts';
 import type { Exchange, ExchangeOwner } from './pending.ts';
 import { SCRIPT_TYPE, renderScript } from './script.ts';
@@ -76,10 +76,11 @@ export class HttpExchange implements Exchange {
   #send(status: number, contentType: string, body: Text): void {
     const { compression, compressAboveBytes } = this.#settings;
     const vary = compression ? VARY : NO_FIELDS;
-    const isLong = compression && byteLength(body) > compressAboveBytes;
+    const text = measured(body);
+    const isLong = compression && text.bytes > compressAboveBytes;
     const coding = isLong ? acceptedCoding(this.#acceptEncoding) : undefined;
-    if (coding === undefined) this.#respond(status, contentType, body, vary);
-    else this.#respond(status, contentType, encode(joined(body), coding), [...vary, 'Content-Encoding', coding]);
+    if (coding === undefined) this.#respond(status, contentType, text, vary);
+    else this.#respond(status, contentType, encode(joined(text), coding), [...vary, 'Content-Encoding', coding]);
   }
 
   #respond(status: number, contentType: string, body: Text | Buffer, more: Fields): void {

@@ -15,11 +15,15 @@ export function joined(text: Text): string {
   return typeof text === 'string' ? text : text.texts.join('');
 }
 
-export function byteLength(text: Text | Buffer): number {
-  return typeof text === 'string' ? Buffer.byteLength(text) : 'texts' in text ? text.bytes : text.byteLength;
+/** Measures it, where that is not done. */
+export function measured(text: Text): Pieces {
+  return typeof text === 'string' ? { texts: [text], bytes: Buffer.byteLength(text) } : text;
 }
 
-/** How to write text of so many bytes: what is all ASCII has the same bytes in Latin-1, and goes without a look at each character. */
-export function encodingOf(text: string, bytes: number): 'latin1' | 'utf8' {
-  return bytes === text.length ? 'latin1' : 'utf8';
+/**
+ * How to write text of so many UTF-16 units and bytes: what is all ASCII has the same bytes in Latin-1, and goes without a look at
+ * each character.
+ */
+export function encodingOf(length: number, bytes: number): 'latin1' | 'utf8' {
+  return bytes === length ? 'latin1' : 'utf8';
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { byteLength, encodingOf, type Pieces, type Text } from '../core/encoding.ts';
+import { encodingOf, measured, type Pieces, type Text } from '../core/encoding.ts';
 
 /** Header fields that the operator adds to each answer. */
 export type CustomHeaders = Readonly<Record<string, string>>;
@@ -20,29 +20,29 @@ export function respond(
   more = NO_FIELDS,
   others = NO_FIELDS,
 ): void {
-  const bytes = byteLength(body);
+  const content = Buffer.isBuffer(body) ? body : measured(body);
+  const bytes = 'texts' in content ? content.bytes : content.byteLength;
   const fields = ['Content-Type', contentType, 'Content-Length', String(bytes), 'X-Content-Type-Options', 'nosniff'];
   fields.push('Cache-Control', cacheControl);
   for (const text of more) fields.push(text);
   for (const text of others) fields.push(text);
   // All at once: Node checks and keeps each field by itself that is set on the response.
   response.writeHead(status, fields);
-  if (typeof body === 'string') response.end(body, encodingOf(body, bytes));
-  else if (Buffer.isBuffer(body)) response.end(body);
-  else writePieces(response, body);
+  if ('texts' in content) writePieces(response, content);
+  else response.end(content);
 }
 
 /** In one write to the connection. */
 function writePieces(response: ServerResponse, { texts, bytes }: Pieces): void {
-  const [first = ''] = texts;
-  if (texts.length === 1) {
-    response.end(first, encodingOf(first, bytes));
-    return;
-  }
   let length = 0;
   for (const text of texts) length += text.length;
+  const encoding = encodingOf(length, bytes);
+  if (texts.length === 1) {
+    response.end(texts[0], encoding);
+    return;
+  }
   response.cork();
-  for (const text of texts) response.write(text, length === bytes ? 'latin1' : 'utf8');
+  for (const text of texts) response.write(text, encoding);
   response.end();
   response.uncork();
 }

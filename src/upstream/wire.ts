@@ -64,7 +64,7 @@ export class Wire {
   /** Sends what was written in this turn, as one string: each chunk of its own would be encoded and queued by itself. */
   flush(): void {
     const xml = this.#turn;
-    const encoding = encodingOf(xml, this.#turnBytes);
+    const encoding = encodingOf(xml.length, this.#turnBytes);
     this.#turn = '';
     this.#turnBytes = 0;
     if (xml === '' || !this.#socket.writable) return;

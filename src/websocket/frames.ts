@@ -23,7 +23,7 @@ export function writeFrames(
   stanzas.forEach((stanza, i) => {
     const { xml } = stanza;
     const bytes = byteLengthOf(stanza);
-    const encoding = encodingOf(xml, bytes);
+    const encoding = encodingOf(xml.length, bytes);
     const callback = i === length - 1 ? sent : undefined;
     text += headOf(bytes);
     if (encoding === 'latin1' && xml.length < LONG_TEXT) {
