@@ -1,4 +1,4 @@
-import { XmlCData, XmlDocument, XmlElement, XmlParseError, XmlText } from 'libxml2-wasm';
+import { ParseOption, XmlDocument, XmlElement, XmlParseError, XmlText } from 'libxml2-wasm';
 
 /**
  * XML documents as infosets, by a parser that has nothing in common with ours.
@@ -52,8 +52,14 @@ export function faultsOf(xml: string | Uint8Array): string[] {
   }
 }
 
+/**
+ * CDATA sections become part of the text around them: what follows one would be a node of its own, and libxml2-wasm drops U+FEFF
+ * where a long node begins with it.
+ */
+const MERGED = { option: ParseOption.XML_PARSE_NOCDATA };
+
 function parse(xml: string | Uint8Array): XmlDocument {
-  return typeof xml === 'string' ? XmlDocument.fromString(xml) : XmlDocument.fromBuffer(xml);
+  return typeof xml === 'string' ? XmlDocument.fromString(xml, MERGED) : XmlDocument.fromBuffer(xml, MERGED);
 }
 
 function langOf(element: XmlElement): string | undefined {
@@ -64,7 +70,7 @@ function childrenOf(element: XmlElement): (XmlElement | string)[] {
   const children: (XmlElement | string)[] = [];
   for (let node = element.firstChild; node !== null; node = node.next) {
     if (node instanceof XmlElement) children.push(node);
-    else if (node instanceof XmlText || node instanceof XmlCData) {
+    else if (node instanceof XmlText) {
       const before = children.at(-1);
       if (typeof before === 'string') children[children.length - 1] = before + node.content;
       else children.push(node.content);
