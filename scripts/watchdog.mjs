@@ -5,6 +5,9 @@ import { after } from 'node:test';
 const GRACE_MS = 5000;
 
 after(() => {
+  // With nothing left to do, Node closes what is still there, and has been seen to go round in that for ever. An exit that is
+  // asked for does not wait.
+  process.once('exit', () => process.exit());
   setTimeout(() => {
     const open = process.getActiveResourcesInfo().join(', ');
     console.error(
