@@ -20,5 +20,5 @@ export function randomId(): string {
 
 /** The form of a sid that may stand in a log: enough to tell sessions apart, useless to take one over. */
 export function shortId(id: string): string {
-  return `${id.slice(0, 6)}…`;
+  return `${id.slice(0, 6)}...`;
 }

@@ -99,8 +99,10 @@ export class Listener {
       noteOwn(request);
       this.handle(request, response);
     };
-    if (tls === undefined) this.#server = createServer(options, handle);
-    else {
+    if (tls === undefined) {
+      this.#server = createServer(options, handle);
+      this.#server.on('connection', (socket) => socket.on('end', closeWithClient));
+    } else {
       const { cert, key, clientCa } = tls;
       const asks = clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false };
       this.#server = createTlsServer({ ...options, cert, key, minVersion: 'TLSv1.2', ...asks }, handle);
@@ -218,6 +220,14 @@ export class Listener {
   #refuse(socket: Duplex, status: string, more: CustomHeaders = {}): void {
     respondRaw(socket, status, { ...this.#settings.headers, ...more });
   }
+}
+
+/**
+ * The client has closed its side, and HTTP just now has closed ours: what is left is a shutdown of its own before the close.
+ * What HTTP has answered is with the system already, which sends it after a close as well.
+ */
+function closeWithClient(this: Socket): void {
+  if (this.writableLength === 0) this.destroy();
 }
 
 /** What Node's parser lets pass and HTTP does not (conformance C1). */

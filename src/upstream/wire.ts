@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import { encodingOf } from '../core/encoding.ts';
 import { letGo, listenTo, type Taker } from './incoming.ts';
@@ -106,6 +107,13 @@ export class Wire {
     socket.resume();
     const deadline = this.#clock.after(this.#settings.closeSeconds * 1000, () => socket.destroy());
     socket.once('close', () => deadline.cancel());
+  }
+
+  /** Both sides have said their last: the system still sends what it was given. TLS has an end of its own, which is sent first. */
+  close(): void {
+    this.flush();
+    if (this.#socket instanceof TLSSocket || this.#socket.writableLength > 0) this.end();
+    else this.#socket.destroy();
   }
 
   /** Closes at once, unless `end()` is under way. */

@@ -349,7 +349,7 @@ export class XmppStream implements Upstream, InletHandlers, WireHandlers, Keepal
       return;
     }
     if (this.#state === 'ready') this.#write('</stream:stream>');
-    this.#wire?.end();
+    this.#wire?.close();
     this.#finish();
   }
 

@@ -217,17 +217,33 @@ export class StartTag {
 
   /** Constraints: Prefix Declared, Attributes Unique (Namespaces in XML §5, §6.3). */
   #checkPrefixes(): void {
-    if (this.#prefixed === 0) return;
+    if (this.attributes <= FEW) {
+      for (let i = 0; i < this.attributes; i++) if (this.#isPrefixed(i)) this.#checkPrefix(i);
+      return;
+    }
     /** Local name → namespaces. */
     const seen = new Map<string, Set<string>>();
     for (let i = 0; i < this.attributes; i++) {
-      if (this.#place(i, COLON) < 0 || this.isDeclaration(i)) continue;
+      if (!this.#isPrefixed(i)) continue;
       const ns = this.#namespaceFor(this.prefixOf(i));
       const name = this.localNameOf(i);
       const namespaces = seen.get(name);
       if (namespaces === undefined) seen.set(name, new Set([ns]));
       else if (namespaces.has(ns)) throw duplicate();
       else namespaces.add(ns);
+    }
+  }
+
+  #isPrefixed(attribute: number): boolean {
+    return this.#place(attribute, COLON) >= 0 && !this.isDeclaration(attribute);
+  }
+
+  /** Holds it against those before it. */
+  #checkPrefix(attribute: number): void {
+    const ns = this.#namespaceFor(this.prefixOf(attribute));
+    for (let i = 0; i < attribute; i++) {
+      if (!this.#isPrefixed(i) || this.namespaceOf(i) !== ns) continue;
+      if (this.localNameOf(i) === this.localNameOf(attribute)) throw duplicate();
     }
   }
 }

@@ -10,5 +10,5 @@ test('BOSH-SEC-05: ids have 160 random bits, are safe in URLs, and none comes tw
   for (let place = 0; place < 26; place++) {
     assert.equal(new Set(ids.map((id) => id[place])).size, 64, `place ${place}`);
   }
-  assert.equal(shortId('abcdefghijkl'), 'abcdef…');
+  assert.equal(shortId('abcdefghijkl'), 'abcdef...');
 });
