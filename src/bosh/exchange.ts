@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { acceptedCoding, encode } from '../http/content-coding.ts';
 import { joined, measured, type Text } from '../core/encoding.ts';
 import { respond, type Fields } from '../http/respond.ts';
@@ -19,7 +20,7 @@ interface Carrying extends ServerResponse {
 
 /** One HTTP request and its answer. */
 export class HttpExchange implements Exchange {
-  readonly connection: object;
+  readonly connection: Socket;
   readonly #response: Carrying;
   readonly #settings: ExchangeSettings;
   readonly #fields: Fields;
@@ -43,8 +44,13 @@ export class HttpExchange implements Exchange {
     this.#acceptEncoding = settings.compression ? request.headers['accept-encoding'] : undefined;
   }
 
+  /** The connection's own word: HTTP tells some events later that it is gone, and until then takes an answer as if it had been sent. */
+  get isOpen(): boolean {
+    return this.connection.writable && !this.#response.destroyed;
+  }
+
   answer(body: Text, contentType: string, status = 200): void {
-    if (this.#response.destroyed || this.#response.headersSent) return;
+    if (!this.isOpen || this.#response.headersSent) return;
     // A script that comes with an error status is not run.
     if (this.#callback === undefined) this.#send(status, contentType, body);
     else this.#send(200, SCRIPT_TYPE, renderScript(this.#callback, joined(body)));

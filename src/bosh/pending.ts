@@ -8,6 +8,8 @@ import type { HeldRequest } from './holder.ts';
 export interface Exchange {
   /** What it came on; the same object for all requests of one connection. */
   readonly connection: object;
+  /** False once nothing can reach the client on it, though the loss may be told later. */
+  readonly isOpen: boolean;
   /** Answers with HTTP 200 unless another status is given; a long body comes in pieces. Called once. */
   answer(body: Text, contentType: string, status?: number): void;
   /** To be told where the connection dies first: before an answer, or before it was written out. The last one counts. */
@@ -50,7 +52,7 @@ export class Pending implements HeldRequest, ExchangeOwner {
   }
 
   get isAlive(): boolean {
-    return this.#exchange !== undefined;
+    return this.#exchange !== undefined && this.#exchange.isOpen;
   }
 
   get isOpening(): boolean {

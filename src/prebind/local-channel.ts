@@ -84,6 +84,7 @@ export class LocalChannel implements Channel {
       this.#signal.addEventListener('abort', stop, { once: true });
       const exchange: Exchange = {
         connection: this,
+        isOpen: true,
         answer: (body) => {
           this.#signal.removeEventListener('abort', stop);
           resolve(joined(body));
@@ -121,7 +122,7 @@ export class LocalChannel implements Channel {
   async end(body: string | undefined): Promise<void> {
     const session = this.#session;
     if (session === undefined || this.#context.registry.get(session.id) !== session) return;
-    if (body !== undefined) this.#receive(body, { connection: this, answer() {}, tellLoss() {} });
+    if (body !== undefined) this.#receive(body, { connection: this, isOpen: true, answer() {}, tellLoss() {} });
     session.destroy();
   }
 

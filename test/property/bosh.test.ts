@@ -11,8 +11,10 @@ const STEPS = {
   drop: (model, which) => model.drop(which),
   repeat: (model, which) => model.repeat(which),
   kill: (model, which) => model.kill(which),
+  breakOff: (model, which) => model.breakOff(which),
+  tell: (model) => model.tell(),
   writeOut: (model, which) => model.writeOut(which),
-  read: (model, which) => model.read(which),
+  read: (model, which) => void model.read(which),
   data: (model) => model.data(),
   flow: (model) => model.flow(),
   pass: (model, which) => model.pass(which * 4000),
@@ -22,7 +24,7 @@ type Step = readonly [keyof typeof STEPS, number];
 
 const often = ['ask', 'arrive', 'arrive', 'read', 'data', 'repeat', 'kill'] as const;
 const step: fc.Arbitrary<Step> = fc.tuple(
-  fc.constantFrom<keyof typeof STEPS>(...often, ...often, 'ask', 'drop', 'writeOut', 'writeOut', 'flow', 'pass'),
+  fc.constantFrom<keyof typeof STEPS>(...often, ...often, 'ask', 'drop', 'writeOut', 'writeOut', 'breakOff', 'breakOff', 'tell', 'flow', 'pass'),
   fc.nat({ max: 7 }),
 );
 
@@ -102,6 +104,17 @@ test('BOSH-BRK-07: an answer that was read on a newer connection is not delivere
     ['kill', 0],
   ]);
   assert.deepEqual(model.delivered, model.sent);
+});
+
+test('BOSH-BRK-06: a connection that broke gets no payload, though HTTP has not said yet that it broke: a reloaded page goes on with its next rid', () => {
+  const model = new BoshModel(1);
+  model.ask();
+  model.arrive(0);
+  model.breakOff(0);
+  model.data();
+  model.ask();
+  model.arrive(0);
+  assert.match(model.read(0), /<message/);
 });
 
 /** The window as the standard puts it, told with plain sets. */

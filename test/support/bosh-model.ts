@@ -35,16 +35,20 @@ class Connection implements Exchange {
 
   answer(body: Text): void {
     assert.equal(this.answerText, undefined, `rid ${this.rid} is answered twice on one connection`);
-    assert.ok(!this.isDead, `rid ${this.rid} is answered on a dead connection`);
+    if (this.isDead) return;
     this.answerText = joined(body);
+  }
+
+  get isOpen(): boolean {
+    return !this.isDead;
   }
 
   tellLoss(owner: ExchangeOwner): void {
     this.#owner = owner;
   }
 
-  kill(): void {
-    this.isDead = true;
+  /** The death of it is told. */
+  bury(): void {
     if (!this.isWritten) this.#owner?.onLost(this);
   }
 }
@@ -82,6 +86,8 @@ export class BoshModel {
   #network: Connection[] = [];
   /** Requests that arrived, and whose answers the client has not seen. */
   #open: Connection[] = [];
+  /** They broke, and the gateway has not been told. */
+  readonly #dead: Connection[] = [];
   readonly #answers = new Map<number, string>();
   #oldest = 1001;
   #next = 1001;
@@ -163,8 +169,21 @@ export class BoshModel {
 
   /** A connection breaks, before its answer or with it. */
   kill(which: number): void {
+    this.breakOff(which);
+    this.tell();
+  }
+
+  /** A connection breaks, and the gateway hears of it later. */
+  breakOff(which: number): void {
     const [connection] = this.#open.splice(which % Math.max(1, this.#open.length), 1);
-    connection?.kill();
+    if (connection === undefined) return;
+    connection.isDead = true;
+    this.#dead.push(connection);
+  }
+
+  /** The gateway hears of the connections that broke. */
+  tell(): void {
+    for (const connection of this.#dead.splice(0)) connection.bury();
   }
 
   /** The gateway's system takes an answer; the client has not read it yet. */
@@ -175,22 +194,23 @@ export class BoshModel {
   }
 
   /** The client reads one of the answers. */
-  read(which: number): void {
+  read(which: number): string {
     const answered = this.#open.filter(({ answerText, isGivenUp }) => answerText !== undefined && !isGivenUp);
     const connection = answered[which % Math.max(1, answered.length)];
-    if (connection === undefined) return;
+    if (connection === undefined) return '';
     this.#open.splice(this.#open.indexOf(connection), 1);
     connection.isWritten = true;
     const { rid, answerText = '' } = connection;
-    if (this.#mayEnd) return;
+    if (this.#mayEnd) return answerText;
     assert.doesNotMatch(answerText, /terminate/, 'the session broke');
-    if (answerText.includes("type='error'")) return;
+    if (answerText.includes("type='error'")) return answerText;
     const before = this.#answers.get(rid);
     if (before !== undefined) assert.equal(answerText, before, `rid ${rid}: another answer than before`);
     this.#answers.set(rid, answerText);
     // The client is done with this rid: what is still under way for it is given up.
     this.#network = this.#network.filter((other) => other.rid !== rid);
     while (this.#answers.has(this.#oldest)) this.#oldest++;
+    return answerText;
   }
 
   /** The server sends a stanza. */
@@ -228,6 +248,7 @@ export class BoshModel {
 
   /** Everything under way arrives, time passes: each connection is answered, and nothing is left of the session. */
   expire(): void {
+    this.tell();
     while (this.#network.length > 0) this.arrive(0);
     for (let i = 0; i < 4; i++) this.clock.advance(1_000_000_000);
     const silent = this.#open.filter(({ answerText }) => answerText === undefined);
@@ -248,6 +269,7 @@ export class BoshModel {
   /** The network is good from now on: the client asks for all it misses, and polls until it has everything. */
   settle(): void {
     if (this.#isFull) this.flow();
+    this.tell();
     for (let round = 0; round < 20 + this.sent.length; round++) {
       for (let rid = this.#oldest; rid < this.#next; rid++) {
         const isAsked = this.#open.some((connection) => connection.rid === rid && !connection.isGivenUp);
