@@ -55,13 +55,16 @@ export class Chat {
     return this.#sentAt.size;
   }
 
-  /** Everything up to a bound session. `purpose` is told to the sink. Rejects with `Later` where the server says so. */
-  async login(purpose: string): Promise<void> {
+  /**
+   * Everything up to a bound session, which a relay is spared where it `isBrief`. `purpose` is told to the sink. Rejects with `Later`
+   * where the server says so.
+   */
+  async login(purpose: string, isBrief: boolean): Promise<void> {
     const deadline = setTimeout(() => this.#fail(new Error(`no login within ${LOGIN_MS} ms`)), LOGIN_MS);
     try {
       await new Promise<void>((resolve, reject) => {
         this.#reject = reject;
-        (this.#route.dialect === 'blind' ? this.#greet(purpose) : this.#negotiate(purpose)).then(resolve, reject);
+        (isBrief && this.#route.dialect === 'blind' ? this.#greet(purpose) : this.#negotiate(purpose)).then(resolve, reject);
       });
     } finally {
       clearTimeout(deadline);
@@ -72,7 +75,6 @@ export class Chat {
   }
 
   async #greet(purpose: string): Promise<void> {
-    this.#link.open();
     const welcome = this.#until(/<welcome\/>/);
     this.#link.say(`<hello>${purpose}</hello>`);
     await welcome;

@@ -67,7 +67,7 @@ async function login(plan: Plan, owner: number): Promise<Chat | undefined> {
   for (;;) {
     const chat = new Chat(route, owner, load.bytes, (one, delayMs) => onMessage(one, delayMs, load));
     try {
-      await chat.login(purpose);
+      await chat.login(purpose, load.kind !== 'login' && load.kind !== 'storm');
       return chat;
     } catch (error) {
       chat.destroy();

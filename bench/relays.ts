@@ -25,6 +25,7 @@ class Polled {
       this.#waiting.push(chunk);
       if (this.#held !== undefined) this.#answer(this.#held);
     });
+    this.sink.on('close', () => this.#held && this.#answer(this.#held));
   }
 
   #answer(response: ServerResponse): void {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { BYE } from '../message.ts';
+import { BYE, STREAM_HEADER } from '../message.ts';
 import { traffic, type Link, type LinkEvents, type Route } from './link.ts';
 
 const HTTPBIND = 'http://jabber.org/protocol/httpbind';
@@ -77,7 +77,11 @@ export class BoshLink implements Link {
 
   open(): void {
     const { dialect, domain } = this.#route;
-    if (dialect === 'blind') return;
+    if (dialect === 'blind') this.say(STREAM_HEADER);
+    else this.#create(domain);
+  }
+
+  #create(domain: string): void {
     this.#post(
       `<body content='text/xml; charset=utf-8' hold='1' rid='${this.#rid++}' to='${domain}' ver='1.6' wait='60' ` +
         `xml:lang='en' xmpp:version='1.0' xmlns='${HTTPBIND}' xmlns:xmpp='${XBOSH}'/>`,
@@ -85,6 +89,10 @@ export class BoshLink implements Link {
   }
 
   restart(): void {
+    if (this.#route.dialect === 'blind') {
+      this.say(STREAM_HEADER);
+      return;
+    }
     const values = `rid='${this.#rid++}' sid='${this.#sid}' to='${this.#route.domain}'`;
     this.#post(`<body ${values} xml:lang='en' xmpp:restart='true' xmlns='${HTTPBIND}' xmlns:xmpp='${XBOSH}'/>`);
   }
@@ -156,7 +164,8 @@ export class BoshLink implements Link {
     this.#events.read(body);
     this.#hold();
     // Some answer the creation before their server has said anything.
-    if (!this.#isSettled && this.#open === 0 && body.endsWith('/>')) this.say('');
+    const isEmpty = this.#route.dialect === 'xmpp' && body.endsWith('/>');
+    if (!this.#isSettled && this.#open === 0 && isEmpty) this.say('');
   }
 
   #fail(why: string): void {

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { STREAM_HEADER } from '../message.ts';
 import type { Link, LinkEvents, Route } from './link.ts';
 
 /** Bytes through the TCP relay. */
@@ -15,9 +16,13 @@ export class TcpLink implements Link {
     this.#socket.on('close', () => this.#isOver || events.failed('the connection was closed'));
   }
 
-  open(): void {}
+  open(): void {
+    this.restart();
+  }
 
-  restart(): void {}
+  restart(): void {
+    this.say(STREAM_HEADER);
+  }
 
   say(xml: string): void {
     this.#socket.write(xml);

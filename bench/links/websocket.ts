@@ -1,4 +1,5 @@
 import { WebSocket } from 'ws';
+import { STREAM_HEADER } from '../message.ts';
 import { traffic, type Link, type LinkEvents, type Route } from './link.ts';
 
 const FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing';
@@ -35,11 +36,12 @@ export class WebSocketLink implements Link {
   }
 
   open(): void {
-    if (this.#route.dialect === 'xmpp') this.restart();
+    this.restart();
   }
 
   restart(): void {
-    this.say(`<open xmlns='${FRAMING}' to='${this.#route.domain}' version='1.0'/>`);
+    const { dialect, domain } = this.#route;
+    this.say(dialect === 'xmpp' ? `<open xmlns='${FRAMING}' to='${domain}' version='1.0'/>` : STREAM_HEADER);
   }
 
   say(xml: string): void {

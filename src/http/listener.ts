@@ -204,6 +204,8 @@ export class Listener {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (this.#refused.has(socket)) return;
     this.#noteAddress(request);
+    // HTTP has no say any more in how it closes.
+    socket.off('end', closeWithClient);
     socket.on('error', () => socket.destroy());
     const pathname = pathOf(request.url);
     const [status] = faultOf(request) ?? [];
