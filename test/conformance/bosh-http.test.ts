@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import test from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startBench } from '../support/bench.ts';
 import { body, readAnswer } from '../support/bosh-client.ts';
 import { chunked, requestBytes } from '../support/raw-http.ts';
@@ -102,6 +104,22 @@ test('BOSH-HTTP-07: an HTTP/1.0 client that asks for it keeps its connection', a
     const response = await http.request({ path: PATH, version: '1.0', headers, body: creation({ rid: 5 }) });
     assert.ok(readAnswer(response).attributes['sid']);
   }
+});
+
+test('BOSH-HTTP-07: a client that closes its side while a long answer is under way gets the whole of it', async (t) => {
+  const bench = await startBench(t, { maxStanzaBytes: 20_000_000 });
+  const { client, server } = await bench.session();
+  const http = await bench.http();
+  http.write(requestBytes({ body: body({ rid: client.rid + 1, sid: client.sid }) }));
+  const text = 'x'.repeat(12_000_000);
+  server.send(`<message id='long'><body>${text}</body></message>`);
+  await once(http.socket, 'data');
+  http.socket.pause();
+  http.end();
+  await delay(100);
+  http.socket.resume();
+  assert.ok((await http.response()).text.includes(text));
+  await http.closed();
 });
 
 test('BOSH-HTTP-08: a session is sid and rid alone: each request on a new connection, with other cookies', async (t) => {
