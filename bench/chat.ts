@@ -64,7 +64,10 @@ export class Chat {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#reject = reject;
-        (isBrief && this.#route.dialect === 'blind' ? this.#greet(purpose) : this.#negotiate(purpose)).then(resolve, reject);
+        (isBrief && this.#route.dialect === 'blind' ? this.#greet(purpose) : this.#negotiate(purpose)).then(
+          resolve,
+          reject,
+        );
       });
     } finally {
       clearTimeout(deadline);

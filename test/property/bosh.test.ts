@@ -24,7 +24,19 @@ type Step = readonly [keyof typeof STEPS, number];
 
 const often = ['ask', 'arrive', 'arrive', 'read', 'data', 'repeat', 'kill'] as const;
 const step: fc.Arbitrary<Step> = fc.tuple(
-  fc.constantFrom<keyof typeof STEPS>(...often, ...often, 'ask', 'drop', 'writeOut', 'writeOut', 'breakOff', 'breakOff', 'tell', 'flow', 'pass'),
+  fc.constantFrom<keyof typeof STEPS>(
+    ...often,
+    ...often,
+    'ask',
+    'drop',
+    'writeOut',
+    'writeOut',
+    'breakOff',
+    'breakOff',
+    'tell',
+    'flow',
+    'pass',
+  ),
   fc.nat({ max: 7 }),
 );
 
