@@ -64,10 +64,8 @@ export class Chat {
     try {
       await new Promise<void>((resolve, reject) => {
         this.#reject = reject;
-        (isBrief && this.#route.dialect === 'blind' ? this.#greet(purpose) : this.#negotiate(purpose)).then(
-          resolve,
-          reject,
-        );
+        const isGreeting = isBrief && this.#route.dialect === 'blind';
+        (isGreeting ? this.#greet(purpose) : this.#negotiate(purpose)).then(resolve, reject);
       });
     } finally {
       clearTimeout(deadline);

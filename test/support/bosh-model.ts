@@ -35,8 +35,9 @@ class Connection implements Exchange {
 
   answer(body: Text): void {
     assert.equal(this.answerText, undefined, `rid ${this.rid} is answered twice on one connection`);
-    if (this.isDead) return;
-    this.answerText = joined(body);
+    const text = joined(body);
+    if (this.isDead) assert.doesNotMatch(text, /<message/, `rid ${this.rid} is answered on a dead connection`);
+    else this.answerText = text;
   }
 
   get isOpen(): boolean {
