@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import { acceptedCoding, encode } from '../http/content-coding.ts';
 import { joined, measured, type Text } from '../core/encoding.ts';
 import { respond, type Fields } from '../http/respond.ts';
@@ -20,7 +19,7 @@ interface Carrying extends ServerResponse {
 
 /** One HTTP request and its answer. */
 export class HttpExchange implements Exchange {
-  readonly connection: Socket;
+  readonly connection: IncomingMessage['socket'];
   readonly #response: Carrying;
   readonly #settings: ExchangeSettings;
   readonly #fields: Fields;
