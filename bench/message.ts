@@ -11,10 +11,10 @@ export const BYE = '<bye/>';
 /** The domain that the sink speaks for. */
 export const SINK_DOMAIN = 'bench.test';
 
+export const STREAMS = 'http://etherx.jabber.org/streams';
+
 /** How a stream begins, through a relay that knows of no streams. */
-export const STREAM_HEADER =
-  `<?xml version='1.0'?><stream:stream xmlns='jabber:client' to='${SINK_DOMAIN}' version='1.0' ` +
-  "xmlns:stream='http://etherx.jabber.org/streams'>";
+export const STREAM_HEADER = `<?xml version='1.0'?><stream:stream xmlns='jabber:client' to='${SINK_DOMAIN}' version='1.0' xmlns:stream='${STREAMS}'>`;
 
 const fillers = new Map<number, string>();
 

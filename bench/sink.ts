@@ -3,9 +3,8 @@
  * back as it is. With the resource `push.OWNER.RATE` it sends messages of its own instead. `sink.ts PORT`, started by `fork`; says its port.
  */
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { BYE, CHAT_BYTES, SINK_DOMAIN, messageOf } from './message.ts';
+import { BYE, CHAT_BYTES, SINK_DOMAIN, STREAMS, messageOf } from './message.ts';
 
-const STREAMS = 'http://etherx.jabber.org/streams';
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 const BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
 const GOODBYE = Buffer.from(BYE);

@@ -76,25 +76,19 @@ export class BoshLink implements Link {
   }
 
   open(): void {
-    const { dialect, domain } = this.#route;
-    if (dialect === 'blind') this.say(STREAM_HEADER);
-    else this.#create(domain);
-  }
-
-  #create(domain: string): void {
-    this.#post(
-      `<body content='text/xml; charset=utf-8' hold='1' rid='${this.#rid++}' to='${domain}' ver='1.6' wait='60' ` +
+    this.#openStream(
+      `<body content='text/xml; charset=utf-8' hold='1' rid='${this.#rid++}' to='${this.#route.domain}' ver='1.6' wait='60' ` +
         `xml:lang='en' xmpp:version='1.0' xmlns='${HTTPBIND}' xmlns:xmpp='${XBOSH}'/>`,
     );
   }
 
   restart(): void {
-    if (this.#route.dialect === 'blind') {
-      this.say(STREAM_HEADER);
-      return;
-    }
     const values = `rid='${this.#rid++}' sid='${this.#sid}' to='${this.#route.domain}'`;
-    this.#post(`<body ${values} xml:lang='en' xmpp:restart='true' xmlns='${HTTPBIND}' xmlns:xmpp='${XBOSH}'/>`);
+    this.#openStream(`<body ${values} xml:lang='en' xmpp:restart='true' xmlns='${HTTPBIND}' xmlns:xmpp='${XBOSH}'/>`);
+  }
+
+  #openStream(body: string): void {
+    this.#post(this.#route.dialect === 'blind' ? STREAM_HEADER : body);
   }
 
   say(xml: string): void {

@@ -14,7 +14,7 @@ const STEPS = {
   breakOff: (model, which) => model.breakOff(which),
   tell: (model) => model.tell(),
   writeOut: (model, which) => model.writeOut(which),
-  read: (model, which) => void model.read(which),
+  read: (model, which) => model.read(which),
   data: (model) => model.data(),
   flow: (model) => model.flow(),
   pass: (model, which) => model.pass(which * 4000),
@@ -23,20 +23,9 @@ const STEPS = {
 type Step = readonly [keyof typeof STEPS, number];
 
 const often = ['ask', 'arrive', 'arrive', 'read', 'data', 'repeat', 'kill'] as const;
+const rare = ['ask', 'drop', 'writeOut', 'writeOut', 'breakOff', 'breakOff', 'tell', 'flow', 'pass'] as const;
 const step: fc.Arbitrary<Step> = fc.tuple(
-  fc.constantFrom<keyof typeof STEPS>(
-    ...often,
-    ...often,
-    'ask',
-    'drop',
-    'writeOut',
-    'writeOut',
-    'breakOff',
-    'breakOff',
-    'tell',
-    'flow',
-    'pass',
-  ),
+  fc.constantFrom<keyof typeof STEPS>(...often, ...often, ...rare),
   fc.nat({ max: 7 }),
 );
 
@@ -126,7 +115,8 @@ test('BOSH-BRK-06: a connection that broke gets no payload, though HTTP has not 
   model.data();
   model.ask();
   model.arrive(0);
-  assert.match(model.read(0), /<message/);
+  model.read(0);
+  assert.deepEqual(model.received, model.sent);
 });
 
 /** The window as the standard puts it, told with plain sets. */

@@ -195,23 +195,22 @@ export class BoshModel {
   }
 
   /** The client reads one of the answers. */
-  read(which: number): string {
+  read(which: number): void {
     const answered = this.#open.filter(({ answerText, isGivenUp }) => answerText !== undefined && !isGivenUp);
     const connection = answered[which % Math.max(1, answered.length)];
-    if (connection === undefined) return '';
+    if (connection === undefined) return;
     this.#open.splice(this.#open.indexOf(connection), 1);
     connection.isWritten = true;
     const { rid, answerText = '' } = connection;
-    if (this.#mayEnd) return answerText;
+    if (this.#mayEnd) return;
     assert.doesNotMatch(answerText, /terminate/, 'the session broke');
-    if (answerText.includes("type='error'")) return answerText;
+    if (answerText.includes("type='error'")) return;
     const before = this.#answers.get(rid);
     if (before !== undefined) assert.equal(answerText, before, `rid ${rid}: another answer than before`);
     this.#answers.set(rid, answerText);
     // The client is done with this rid: what is still under way for it is given up.
     this.#network = this.#network.filter((other) => other.rid !== rid);
     while (this.#answers.has(this.#oldest)) this.#oldest++;
-    return answerText;
   }
 
   /** The server sends a stanza. */
@@ -282,7 +281,7 @@ export class BoshModel {
       this.clock.advance(61_000);
       this.#open = this.#open.filter(({ answerText, isGivenUp }) => answerText === undefined || !isGivenUp);
       while (this.#open.some(({ answerText }) => answerText !== undefined)) this.read(0);
-      if (this.#next === this.#oldest && round > 3 && this.#payload().length >= this.sent.length) break;
+      if (this.#next === this.#oldest && round > 3 && this.received.length >= this.sent.length) break;
       if (round % 2 === 0) this.ask();
     }
     assert.equal(this.#oldest, this.#next, 'a request is never answered');
@@ -291,10 +290,11 @@ export class BoshModel {
       [],
       'a connection is never answered',
     );
-    this.delivered.push(...this.#payload());
+    this.delivered.push(...this.received);
   }
 
-  #payload(): string[] {
+  /** The payload of all answers that were read, in rid order. */
+  get received(): string[] {
     const answers = [...this.#answers].toSorted(([a], [b]) => a - b);
     return answers.flatMap(([, text]) => childInfosets(text).map(numberIn));
   }
