@@ -61,11 +61,11 @@ export class HttpExchange implements Exchange {
   }
 
   tellLoss(owner: ExchangeOwner): void {
-    const response = this.#response;
-    if (response.destroyed) {
+    if (!this.isOpen) {
       owner.onLost(this);
       return;
     }
+    const response = this.#response;
     if (this.#owner === undefined) {
       response[exchangeOf] = this;
       response.on('close', closed);

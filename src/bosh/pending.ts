@@ -12,7 +12,10 @@ export interface Exchange {
   readonly isOpen: boolean;
   /** Answers with HTTP 200 unless another status is given; a long body comes in pieces. Called once. */
   answer(body: Text, contentType: string, status?: number): void;
-  /** To be told where the connection dies first: before an answer, or before it was written out. The last one counts. */
+  /**
+   * To be told where the connection dies first: before an answer, or before it was written out; at once where it is not open any
+   * more. Asked before the answer. The last one counts.
+   */
   tellLoss(owner: ExchangeOwner): void;
 }
 

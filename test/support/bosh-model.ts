@@ -45,7 +45,8 @@ class Connection implements Exchange {
   }
 
   tellLoss(owner: ExchangeOwner): void {
-    this.#owner = owner;
+    if (this.isOpen) this.#owner = owner;
+    else owner.onLost(this);
   }
 
   /** The death of it is told. */

@@ -41,3 +41,13 @@ test('BOSH-BRK-06: an answer after the client has closed its side is a loss', as
   exchange.answer('<body/>', 'text/xml');
   await lost;
 });
+
+test('BOSH-BRK-06: whoever is to answer on a connection that is closed already learns of the loss at once', async (t) => {
+  const { exchange, socket } = await asked(t);
+  socket.destroy();
+  let lost = 0;
+  exchange.tellLoss({ onLost: () => (lost += 1) });
+  assert.equal(lost, 1);
+  await once(socket, 'close');
+  assert.equal(lost, 1);
+});
