@@ -49,6 +49,9 @@ export class BodyError extends GatewayError {
   }
 }
 
+/** Put together once: a text that is made anew is hashed anew for each look-up. */
+const RESTART = `{${NS.xbosh}}restart`;
+
 /** Reads a request. Throws `GatewayError`, `BodyError` where sid and rid were in order; nothing of it counts (BOSH-BODY-06). */
 export function parseBody(bytes: Uint8Array, limits: XmlLimits): BodyRequest {
   const { root, slices } = read(bytes, limits);
@@ -62,7 +65,7 @@ export function parseBody(bytes: Uint8Array, limits: XmlLimits): BodyRequest {
       rid,
       type: parseType(values.get('type')),
       pause: parseNumber(values, 'pause', 65_535),
-      restart: parseBoolean(values.get(`{${NS.xbosh}}restart`)),
+      restart: parseBoolean(values.get(RESTART)),
       payload: payloadsOf(slices, bytes.byteLength),
       lang: context.lang,
       attributes: values,
@@ -151,6 +154,7 @@ export function renderBody(values: BodyValues, payload: readonly Stanza[]): stri
   return joined(textOfBody(values, payload));
 }
 
+const START = `<body xmlns='${NS.httpbind}'`;
 const END = '</body>';
 
 /** The same, as it is written soonest. */
@@ -168,7 +172,7 @@ export function textOfBody(values: BodyValues, payload: readonly Stanza[]): Text
 }
 
 function renderHead(values: BodyValues, payload: readonly Stanza[]): string {
-  let head = `<body xmlns='${NS.httpbind}'`;
+  let head = START;
   if (payload.some(isOfStream)) head += ` xmlns:stream='${NS.streams}'`;
   if (values !== NO_VALUES) {
     const usesXbosh = Object.keys(values).some((name) => name.startsWith('xmpp:') && values[name] !== undefined);

@@ -45,7 +45,7 @@ export class HttpExchange implements Exchange {
 
   /** The connection's own word: HTTP tells some events later that it is gone, and until then takes an answer as if it had been sent. */
   get isOpen(): boolean {
-    return this.connection.writable && !this.#response.destroyed;
+    return this.connection.writable;
   }
 
   answer(body: Text, contentType: string, status = 200): void {

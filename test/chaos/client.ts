@@ -256,7 +256,7 @@ export class ChaosClient {
         if (this.#record.isEnding) return;
         const event = random.pick({ stanzas: 75, pause: 4, reload: variant === 'strophe' ? 21 : 0 });
         if (event === 'reload') void this.#reload();
-        else if (event === 'pause') this.#put({ pause: '6' }, '');
+        else if (event === 'pause') this.#put({ pause: '10' }, '');
         else this.#speak();
         this.#pump();
         next();

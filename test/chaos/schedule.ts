@@ -151,8 +151,9 @@ export class Schedule {
     if (n === 0 && (kind.startsWith('repeat') || kind === 'reorder')) return NO_FAULT;
     // This client takes the answer to the older connection for the answer; from a copy's sender it cannot know better.
     if (variant === 'strophe' && kind === 'repeat-held') return { ...fault, kind: 'repeat-swap' };
-    // Only a client with a time-out notices silence; the second request must come soon.
-    const isSilent = variant === 'strophe' && n > 1 && random.chance(0.2);
+    // Only a client with a time-out notices silence; the second request must come soon. Two silences in a row are longer than a
+    // client may be away: its session ends, rightly.
+    const isSilent = variant === 'strophe' && n > 1 && random.chance(0.2) && attempt === 0;
     if (isSilent && (kind === 'lose-request' || kind === 'lose-answer')) return { ...fault, how: 'silent' };
     if (kind === 'reorder' || kind === 'cut-between') return { ...fault, ms: random.int(5, 700) };
     return fault;
