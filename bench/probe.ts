@@ -43,3 +43,5 @@ process.on('message', (question: unknown) => {
   process.send?.({ probe: answer });
 });
 process.channel?.unref();
+// Whoever measures is gone, and nobody else would stop this process.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
