@@ -94,4 +94,3 @@ const server = kind === 'http' ? httpRelay() : kind === 'ws' ? webSocketRelay() 
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
   process.send?.({ port: (server.address() as AddressInfo).port });
 });
-process.on('disconnect', () => process.exit());

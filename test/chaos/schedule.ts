@@ -117,7 +117,7 @@ const WEIGHTS = {
   'delay-answer': 4,
 } as const satisfies Record<FaultKind, number>;
 
-const KEY = { traits: 1, fault: 2, size: 3, client: 4, server: 5, backOff: 6, life: 7, cut: 8 } as const;
+const KEY = { traits: 1, fault: 2, size: 3, client: 4, server: 5, backOff: 6, life: 7, cut: 8, silence: 9 } as const;
 
 export class Schedule {
   readonly seed: number;
@@ -151,12 +151,17 @@ export class Schedule {
     if (n === 0 && (kind.startsWith('repeat') || kind === 'reorder')) return NO_FAULT;
     // This client takes the answer to the older connection for the answer; from a copy's sender it cannot know better.
     if (variant === 'strophe' && kind === 'repeat-held') return { ...fault, kind: 'repeat-swap' };
-    // Only a client with a time-out notices silence; the second request must come soon. Two silences in a row are longer than a
-    // client may be away: its session ends, rightly.
-    const isSilent = variant === 'strophe' && n > 1 && random.chance(0.2) && attempt === 0;
+    // Only a client with a time-out notices silence; the second request must come soon.
+    const isSilent =
+      variant === 'strophe' && n > 1 && random.chance(0.6) && attempt === this.#silentAttempt(session, n);
     if (isSilent && (kind === 'lose-request' || kind === 'lose-answer')) return { ...fault, how: 'silent' };
     if (kind === 'reorder' || kind === 'cut-between') return { ...fault, ms: random.int(5, 700) };
     return fault;
+  }
+
+  /** The one attempt at a request that may meet silence: with two, a client is away for longer than it may be, and is ended rightly. */
+  #silentAttempt(session: number, n: number): number {
+    return new Random(this.seed, KEY.silence, session, n).int(0, 2);
   }
 
   /** How a proxy ends its connection to the gateway where the schedule of faults does not say it. */
